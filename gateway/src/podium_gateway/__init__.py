@@ -1,0 +1,1 @@
+"""Turns requests into browser sessions, and carries traffic to them."""
