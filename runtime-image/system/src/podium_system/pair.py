@@ -1,0 +1,159 @@
+"""Two transports joined: what arrives at one is written to the other, with backpressure and half-close.
+
+The hot path is `Half.data_received`: two counters and a write. It reads no clock; who wants to know about idleness samples the
+counters.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Half", "Pair", "SpliceRefused", "SpliceStats"]
+
+FIN_WAIT: Final = 5.0
+"""Seconds that a half-closed pair may linger for the rest of the other direction."""
+
+
+class SpliceRefused(Exception):
+    """The upstream answered the upgrade with something else than 101. `body` is its body, as far as it had come."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"upgrade refused with {status}")
+        self.status = status
+        self.body = body
+
+    @classmethod
+    def from_answer(cls, answer: bytes) -> "SpliceRefused":
+        """Read an HTTP/1.1 response; 502 when it is not one."""
+        head, _, body = answer.partition(b"\r\n\r\n")
+        parts = head.split(b" ", 2)
+        status = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() and len(parts[1]) == 3 else 502
+        return cls(status, body)
+
+
+@dataclass(frozen=True, slots=True)
+class SpliceStats:
+    """What went over a pair. Up is from the client to the upstream."""
+
+    up_bytes: int
+    down_bytes: int
+    reason: str
+
+
+class Half(asyncio.Protocol):
+    """One side of a pair."""
+
+    __slots__ = ("bytes", "pair", "peer", "up")
+
+    def __init__(self, pair: "Pair", *, up: bool) -> None:
+        self.pair = pair
+        self.up = up
+        self.bytes = 0
+        self.peer: asyncio.Transport
+
+    def data_received(self, data: bytes) -> None:
+        """The whole hot path."""
+        self.bytes += len(data)
+        self.peer.write(data)
+
+    def pause_writing(self) -> None:
+        """Our own buffer is full: stop reading from the producer."""
+        if not self.peer.is_closing():
+            self.peer.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Our buffer has drained."""
+        if not self.peer.is_closing():
+            self.peer.resume_reading()
+
+    def eof_received(self) -> bool:
+        """Pass the FIN on and keep the other direction open."""
+        return self.pair.fin(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """One side is gone, so the pair is."""
+        self.pair.lost(self, exc)
+
+
+class Pair:
+    """A client's transport and an upstream's, joined until either ends.
+
+    `done` resolves with the `SpliceStats`. `close()` first flushes what is queued, `abort()` does not.
+    """
+
+    __slots__ = ("_fins", "_loop", "_on_client_lost", "_reason", "_timer", "client", "client_transport", "done", "upstream")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, *, on_client_lost: Callable[[Exception | None], None] | None = None
+    ) -> None:
+        self._loop = loop
+        self._on_client_lost = on_client_lost
+        self._reason = ""
+        self._fins = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self.done: asyncio.Future[SpliceStats] = loop.create_future()
+        self.client = Half(self, up=True)
+        self.upstream = Half(self, up=False)
+
+    @property
+    def up_bytes(self) -> int:
+        """Bytes the client has sent so far."""
+        return self.client.bytes
+
+    @property
+    def down_bytes(self) -> int:
+        """Bytes the upstream has sent so far."""
+        return self.upstream.bytes
+
+    def join(self, *, client: asyncio.Transport, upstream: asyncio.Transport) -> None:
+        """Make both transports this pair's; reading of the upstream is the caller's to resume."""
+        self.client.peer = upstream
+        self.upstream.peer = client
+        upstream.set_protocol(self.upstream)
+        client.set_protocol(self.client)
+
+    def fin(self, half: Half) -> bool:
+        """One side will send no more. True keeps its transport open for what is still to come to it."""
+        self._fins += 1
+        self._reason = self._reason or ("client eof" if half.up else "upstream eof")
+        if self._fins == 2 or half.peer.is_closing():
+            self.close()
+            return False
+        if half.peer.can_write_eof():
+            half.peer.write_eof()
+        if self._timer is None:
+            self._timer = self._loop.call_later(FIN_WAIT, self.close)
+        return True
+
+    def close(self, reason: str = "closed") -> None:
+        """End both sides after what is queued has gone out, within `FIN_WAIT`."""
+        self._reason = self._reason or reason
+        self.client.peer.close()
+        self.upstream.peer.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        # A reader that has stalled would keep its side open for ever.
+        self._timer = self._loop.call_later(FIN_WAIT, self.abort)
+
+    def abort(self, reason: str = "aborted") -> None:
+        """End both sides now."""
+        self._reason = self._reason or reason
+        self.client.peer.abort()
+        self.upstream.peer.abort()
+
+    def lost(self, half: Half, exc: Exception | None) -> None:
+        """One transport is closed for good: flush and close the other."""
+        side = "client" if half.up else "upstream"
+        self._reason = self._reason or f"{side} {type(exc).__name__ if exc else 'closed'}"
+        if half.up and self._on_client_lost is not None:
+            self._on_client_lost(exc)
+        if not half.peer.is_closing():
+            half.peer.close()
+        if self.done.done():  # the second side
+            if self._timer is not None:
+                self._timer.cancel()
+            return
+        if self._timer is None:
+            self._timer = self._loop.call_later(FIN_WAIT, self.abort)
+        self.done.set_result(SpliceStats(self.client.bytes, self.upstream.bytes, self._reason))
