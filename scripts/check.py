@@ -1,0 +1,53 @@
+"""`make check`: everything that is quick to be wrong about, in one go; all checks run, then the ones that failed are named."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from progress import ROOT
+from python_packages import PYTHON, VENV, prepare_python
+
+BIN = VENV / "bin"
+CHECKS: dict[str, list[str | Path]] = {
+    "format": [BIN / "ruff", "format", "--check", "--quiet", "."],
+    "lint": [BIN / "ruff", "check", "--quiet", "."],
+    "types": [BIN / "mypy"],
+    "types of scripts": [BIN / "mypy", "scripts"],
+    "import contracts": [BIN / "lint-imports"],
+    "module sizes": [PYTHON, "-B", "scripts/module_sizes.py"],
+    "generated files": [PYTHON, "-B", "scripts/generate.py", "--check"],
+    "locked dependencies": [PYTHON, "-m", "pip", "--disable-pip-version-check", "check"],
+    "unit tests": [BIN / "pytest", "-q", "-m", "not browser"],
+}
+LONGEST = 10 * 60
+"""Seconds one check may take; mypy without its cache needed 40 on two busy cores."""
+
+
+def main() -> None:
+    """Run every check. Raises `SystemExit` with the names of those that failed."""
+    prepare_python()
+    failed = [name for name, command in CHECKS.items() if not _passes(name, command)]
+    if failed:
+        raise SystemExit(f"check: failed: {', '.join(failed)}")
+
+
+def _passes(name: str, command: list[str | Path]) -> bool:
+    begun = time.monotonic()
+    # mypy finds the scripts' imports of each other where Python does: beside them.
+    env = {**os.environ, "MYPYPATH": "scripts"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONGEST, check=False
+    )
+    print(f"check: {name}: {'ok' if done.returncode == 0 else 'FAILED'} ({time.monotonic() - begun:.1f} s)", flush=True)
+    if done.returncode != 0:
+        print(done.stdout + done.stderr, flush=True)
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,116 @@
+"""What Podium takes from the distribution: Chromium, the X and VNC servers, noVNC, and Node for the tests.
+
+As root on a Debian-like system the missing ones are installed, saying so; anywhere else what is there is used, and the one
+line that would install the rest is printed.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from progress import StepFailed, run_quietly, say
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+CHROMIUM_FILES = ("/usr/lib/chromium/chromium", "/usr/lib/chromium-browser/chromium-browser")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One package of the distribution and how to see that what it brings is there already, from wherever."""
+
+    package: str
+    present: Callable[[], bool]
+    by_itself: bool = True
+    """False: left to a person to install, because it does more than lie there."""
+
+
+def _chromium() -> bool:
+    named = os.environ.get("PODIUM_CHROMIUM")
+    if named:
+        return shutil.which(named) is not None
+    return any(map(shutil.which, CHROMIUM_NAMES)) or any(map(os.path.exists, CHROMIUM_FILES))
+
+
+def _any_font() -> bool:
+    folders = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts")
+    return any(next(folder.rglob("*.[to]tf"), None) is not None for folder in folders)
+
+
+def _novnc() -> bool:
+    return Path(os.environ.get("PODIUM_NOVNC", "/usr/share/novnc"), "core", "rfb.js").exists()
+
+
+def _command(name: str) -> Callable[[], bool]:
+    # Servers live in sbin, which a plain user's PATH on Debian leaves out.
+    return lambda: shutil.which(name) is not None or shutil.which(name, path="/usr/local/sbin:/usr/sbin") is not None
+
+
+CHROMIUM = Part("chromium", _chromium)
+FONTS = Part("fonts-liberation", _any_font)  # 2 MB; without any font Chromium draws no text at all
+SCREEN = (Part("xvfb", _command("Xvfb")), Part("xauth", _command("xauth")), Part("x11vnc", _command("x11vnc")))
+NOVNC = Part("novnc", _novnc)
+NODE = (Part("nodejs", _command("node")), Part("npm", _command("npm")))
+NGINX = Part("nginx", _command("nginx"), by_itself=False)  # the package would start a web server on port 80
+
+FOR_RUN = (CHROMIUM, FONTS, *SCREEN, NOVNC)
+FOR_TEST = (*FOR_RUN, *NODE)
+FOR_BENCH = (*FOR_RUN, NGINX)
+
+
+def provide(parts: Iterable[Part]) -> list[Part]:
+    """Install what is missing of `parts` if this user may; return what is missing then, with the line to install it printed."""
+    missing = _missing(parts)
+    if missing and os.geteuid() == 0 and _debian_like():
+        _install([part.package for part in missing if part.by_itself])
+        missing = _missing(missing)
+    if missing:
+        say(f"not on this machine: {' '.join(part.package for part in missing)}. To install: {install_line(missing)}")
+    return missing
+
+
+def install_line(parts: Iterable[Part]) -> str:
+    """The one line for a person to copy."""
+    return f"sudo apt-get install --no-install-recommends {' '.join(part.package for part in parts)}"
+
+
+def _missing(parts: Iterable[Part]) -> list[Part]:
+    return [part for part in parts if not part.present()]
+
+
+def _debian_like() -> bool:
+    return shutil.which("apt-get") is not None and Path("/etc/debian_version").exists()
+
+
+def _install(packages: Sequence[str]) -> None:
+    if not packages:
+        return
+    lists = Path("/var/lib/apt/lists")
+    updated = not any(lists.glob("*_Packages*"))
+    try:
+        if updated:
+            _update()
+        try:
+            _fetch(packages)
+        except StepFailed:
+            if updated:
+                raise
+            _update()  # lists of an older day name versions that the archive has replaced since
+            _fetch(packages)
+    except StepFailed as error:
+        say(f"apt-get failed:\n{error}")
+
+
+def _update() -> None:
+    say("reading the distribution's package lists (apt-get update)")
+    run_quietly(["apt-get", "update"], env=_environment())
+
+
+def _fetch(packages: Sequence[str]) -> None:
+    say(f"installing from the distribution: {' '.join(packages)}")
+    run_quietly(["apt-get", "install", "-y", "--no-install-recommends", *packages], env=_environment())
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -1,0 +1,40 @@
+"""`make generate`: documentation whose source is code. Each entry is a file and the module that prints it.
+
+With `--check` nothing is written, and a file that differs from what would be written is named.
+"""
+
+import subprocess
+import sys
+from typing import Final
+
+from progress import ROOT
+
+GENERATED: Final[dict[str, list[str]]] = {}
+"""File below the checkout -> arguments for Python that print its content."""
+LONGEST = 60
+"""Seconds one of them may take; importing the gateway is nearly all of it."""
+
+
+def main(arguments: list[str]) -> int:
+    """Write every generated file, or with `--check` compare; exit status 1 if one was out of date."""
+    checking = "--check" in arguments
+    stale = []
+    for name, command in GENERATED.items():
+        done = subprocess.run(
+            [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=LONGEST, check=True
+        )
+        path = ROOT / name
+        if path.exists() and path.read_text() == done.stdout:
+            continue
+        stale.append(name)
+        if not checking:
+            path.write_text(done.stdout)
+            print(f"generate: wrote {name}")
+    if checking:
+        for name in stale:
+            print(f"{name} is out of date; run make generate")
+    return 1 if checking and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
