@@ -12,8 +12,7 @@ from pathlib import Path
 
 from progress import StepFailed, run_quietly, say
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-CHROMIUM_FILES = ("/usr/lib/chromium/chromium", "/usr/lib/chromium-browser/chromium-browser")
+CHROMIUM_NAMES = ("/usr/lib/chromium/chromium", "chromium", "chromium-browser", "google-chrome", "chrome")  # as the agent looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def _chromium() -> bool:
     named = os.environ.get("PODIUM_CHROMIUM")
     if named:
         return shutil.which(named) is not None
-    return any(map(shutil.which, CHROMIUM_NAMES)) or any(map(os.path.exists, CHROMIUM_FILES))
+    return any(map(shutil.which, CHROMIUM_NAMES))
 
 
 def _any_font() -> bool:
@@ -49,7 +48,7 @@ def _command(name: str) -> Callable[[], bool]:
 
 CHROMIUM = Part("chromium", _chromium)
 FONTS = Part("fonts-liberation", _any_font)  # 2 MB; without any font Chromium draws no text at all
-SCREEN = (Part("xvfb", _command("Xvfb")), Part("xauth", _command("xauth")), Part("x11vnc", _command("x11vnc")))
+SCREEN = (Part("xvfb", _command("Xvfb")), Part("x11vnc", _command("x11vnc")))
 NOVNC = Part("novnc", _novnc)
 NODE = (Part("nodejs", _command("node")), Part("npm", _command("npm")))
 NGINX = Part("nginx", _command("nginx"), by_itself=False)  # the package would start a web server on port 80
