@@ -32,9 +32,7 @@ class Settings:
             derived="root: `/var/lib/podium/<hash of home>`; else `/var/tmp/podium-<uid>-<hash of home>`",
         ),
     ] = Path()
-    host: Annotated[str, Setting("PODIUM_HOST", "Address to listen on. Loopback, until somebody decides otherwise.")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[str, Setting("PODIUM_HOST", "Address to listen on. Loopback, until somebody decides otherwise.")] = "127.0.0.1"
     port: Annotated[int, Setting("PORT", "TCP port to listen on; 0 takes a free one.", low=0, high=65535)] = 8080
     public_url: Annotated[
         str,
@@ -86,14 +84,12 @@ class Settings:
         int,
         Setting(
             "PODIUM_FIRST_UID",
-            "As root each session has a uid of its own, from this one up: above useradd's first, below the 65,536 of a container.",
+            "As root each session has a uid of its own, from this one up: above useradd's, below a container's 65,536.",
             low=1000,
             high=4_000_000_000,
         ),
     ] = 50000
-    novnc: Annotated[Path, Setting("PODIUM_NOVNC", "Folder of noVNC's files, as Debian installs them.")] = Path(
-        "/usr/share/novnc"
-    )
+    novnc: Annotated[Path, Setting("PODIUM_NOVNC", "Folder of noVNC's files, as Debian installs them.")] = Path("/usr/share/novnc")
     idle_timeout: Annotated[
         float, Setting("PODIUM_IDLE_TIMEOUT", "A session that nobody uses for so long is ended.", unit="s", low=1, high=86400)
     ] = 300.0
@@ -188,9 +184,7 @@ class Settings:
     ] = 50_000
     max_body: Annotated[
         int,
-        Setting(
-            "PODIUM_MAX_BODY", "Largest JSON body of a request from outside.", unit="bytes", low=1024, high=64 * 1024 * 1024
-        ),
+        Setting("PODIUM_MAX_BODY", "Largest JSON body of a request from outside.", unit="bytes", low=1024, high=64 * 1024 * 1024),
     ] = 1024 * 1024
     max_batch: Annotated[
         int,
@@ -233,9 +227,7 @@ class Settings:
         fill(self, "public_url", self.public_url.rstrip("/"))
         if len(str(self.runtime)) > LONGEST_RUNTIME:
             raise SettingsError(f"PODIUM_RUNTIME: at most {LONGEST_RUNTIME} characters, socket paths begin with it")
-        if self.public_url and (
-            urlsplit(self.public_url).scheme not in ("http", "https") or not urlsplit(self.public_url).netloc
-        ):
+        if self.public_url and (urlsplit(self.public_url).scheme not in ("http", "https") or not urlsplit(self.public_url).netloc):
             raise SettingsError("PODIUM_PUBLIC_URL: an http or https URL")
 
     @classmethod
