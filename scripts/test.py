@@ -3,7 +3,7 @@
 import os
 import sys
 
-from debian_packages import FONTS, FOR_TEST, NODE, Part, install_line, provide
+from debian_packages import FONTS, FOR_TEST, NODE, Part, provide
 from node_packages import prepare_node
 from progress import fail, say
 from python_packages import VENV, prepare_python
@@ -29,7 +29,7 @@ def _browser_tier(missing: list[Part], *, node_ready: bool) -> str | None:
     """Why the browser tier cannot run, or None."""
     needed = [part for part in missing if part is not FONTS]
     if needed:
-        return f"missing {', '.join(part.package for part in needed)} ({install_line(needed)})"
+        return f"missing {', '.join(part.package for part in needed)}"
     if not node_ready and not set(NODE) & set(missing):
         return "npm could not install puppeteer-core"
     return None
