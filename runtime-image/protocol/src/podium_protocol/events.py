@@ -47,7 +47,7 @@ class Event(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     counter: int = Field(ge=1)
-    """The agent's own number within the run, without gaps."""
+    """The agent's own number, rising within the run; a gap is an event that was dropped unsent."""
     type: str
     time: datetime
     """UTC, to the millisecond."""

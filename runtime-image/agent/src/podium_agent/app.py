@@ -1,0 +1,189 @@
+"""The agent's routes. Each request but `/healthz` is signed for the session and run that this agent is bound to."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from podium_agent.errors import AgentError
+from podium_agent.operations.screenshot import take
+from podium_agent.session import Session
+from podium_agent.tunnels import Tunnels
+from podium_protocol.errors import STATUS_OF, AgentErrorBody, AgentErrorCode
+from podium_protocol.operations import Navigate, Screenshot
+from podium_protocol.sessions import AttachRequest, BindRequest, EndRequest
+from podium_protocol.signing import Refused, RequestVerifier
+
+__all__ = ["build"]
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 64 << 20
+"""Bytes of one request: a saved state with much storage is the largest."""
+
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+Handler = Callable[[Request, bytes], Awaitable[Response]]
+
+
+def build(session: Session, tunnels: Tunnels, verifier: RequestVerifier) -> Starlette:
+    """The ASGI app of one agent."""
+    routes = _Routes(session, tunnels, verifier)
+    return Starlette(routes=routes.all())
+
+
+class _Routes:
+    def __init__(self, session: Session, tunnels: Tunnels, verifier: RequestVerifier) -> None:
+        self._session = session
+        self._tunnels = tunnels
+        self._verifier = verifier
+
+    def all(self) -> list[BaseRoute]:
+        signed: list[tuple[str, str, Handler]] = [
+            ("POST", "/bind", self.bind),
+            ("POST", "/attach", self.attach),
+            ("GET", "/status", self.status),
+            ("POST", "/ping", self.ping),
+            ("POST", "/operations/navigate", self.navigate),
+            ("POST", "/operations/screenshot", self.screenshot),
+            ("POST", "/end", self.end),
+        ]
+        return [
+            Route("/healthz", self.healthz),
+            *(Route(path, self._signed(handler), methods=[method]) for method, path, handler in signed),
+            WebSocketRoute("/cdp", self.cdp),
+            WebSocketRoute("/cdp/page", self.cdp),
+            WebSocketRoute("/cdp/page/{page}", self.cdp),
+            WebSocketRoute("/vnc", self.vnc),
+        ]
+
+    async def healthz(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def bind(self, _: Request, body: bytes) -> Response:
+        request = _parse(BindRequest, body)
+        self._session.bind(request)
+        return JSONResponse({})
+
+    async def attach(self, _: Request, body: bytes) -> Response:
+        return _json(await self._session.attach(_parse(AttachRequest, body)))
+
+    async def status(self, _: Request, __: bytes) -> Response:
+        return _json(self._session.status())
+
+    async def ping(self, _: Request, __: bytes) -> Response:
+        self._session.touch()
+        return JSONResponse({})
+
+    async def navigate(self, _: Request, body: bytes) -> Response:
+        return _json(await self._operate(self._session.browser.navigator.navigate(_parse(Navigate, body))))
+
+    async def screenshot(self, _: Request, body: bytes) -> Response:
+        request = _parse(Screenshot, body)
+        image, taken = await self._operate(take(self._session.browser.pages, request))
+        # ASCII only: a header cannot carry a URL's other letters as they are.
+        headers = {"podium-page": taken.model_dump_json().encode("ascii", "backslashreplace").decode()}
+        return Response(image, media_type=f"image/{request.format}", headers=headers)
+
+    async def end(self, _: Request, body: bytes) -> Response:
+        request = _parse(EndRequest, body)
+        self._session.end(request.reason, request.message)
+        return JSONResponse({}, status_code=202)
+
+    async def cdp(self, websocket: WebSocket) -> None:
+        page = websocket.path_params.get("page")
+        active = websocket.scope["path"] == "/cdp/page"
+        await self._tunnel(websocket, lambda: self._tunnels.cdp(websocket, self._session, page=page, active=active))
+
+    async def vnc(self, websocket: WebSocket) -> None:
+        await self._tunnel(websocket, lambda: self._tunnels.vnc(websocket, self._session))
+
+    async def _tunnel(self, websocket: WebSocket, carry: Callable[[], Awaitable[None]]) -> None:
+        try:
+            self._check(websocket, "GET", b"")
+            self._require_attached()
+            await carry()
+        except AgentError as error:
+            try:
+                await websocket.send_denial_response(_refusal(error))
+            except (RuntimeError, WebSocketDisconnect):  # the client left before it was answered
+                log.debug("denial_not_sent", extra={"code": error.code})
+
+    async def _operate(self, operation: Awaitable[T]) -> T:
+        self._require_attached()
+        self._session.touch()
+        try:
+            return await operation
+        finally:
+            self._session.touch()
+
+    def _require_attached(self) -> None:
+        if self._session.ended.done():
+            raise AgentError(AgentErrorCode.ENDING, "the session is ending")
+        if not self._session.attached:
+            raise AgentError(AgentErrorCode.NOT_ATTACHED, "the browser is not attached to a session yet")
+
+    def _signed(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            try:
+                body = await _body(request)
+                self._check(request, request.method, body)
+                return await handler(request, body)
+            except AgentError as error:
+                return _refusal(error)
+
+        return endpoint
+
+    def _check(self, connection: HTTPConnection, method: str, body: bytes) -> None:
+        scope = connection.scope
+        query = scope.get("query_string", b"")
+        path = scope["raw_path"].decode("ascii") + (f"?{query.decode('ascii')}" if query else "")
+        credential = connection.headers.get("authorization", "")
+        try:
+            subject = self._verifier.verify(credential, method, path, body, now=time.time())
+        except Refused as error:
+            raise AgentError(AgentErrorCode.BAD_SIGNATURE, str(error)) from error
+        bound = self._session.bound
+        if scope["path"] == "/bind":
+            request = _parse(BindRequest, body)
+            if (request.session_uid, request.run) != (subject.session_uid, subject.run):
+                raise AgentError(AgentErrorCode.WRONG_SESSION, "signed for another session than it names")
+        elif bound != subject:
+            # Addresses are reused: what was meant for an earlier session here must not reach this one.
+            raise AgentError(AgentErrorCode.WRONG_SESSION, "this browser does not belong to that session")
+
+
+async def _body(request: Request) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY:
+            raise AgentError(AgentErrorCode.INVALID_REQUEST, f"the body is larger than {MAX_BODY} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _parse(model: type[M], body: bytes) -> M:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise AgentError(AgentErrorCode.INVALID_REQUEST, f"{where}: {first['msg']}") from error
+
+
+def _json(model: BaseModel) -> Response:
+    return Response(model.model_dump_json(), media_type="application/json")
+
+
+def _refusal(error: AgentError) -> Response:
+    body = AgentErrorBody(code=error.code, message=error.message, details=error.details)
+    return Response(body.model_dump_json(), status_code=STATUS_OF[error.code], media_type="application/json")

@@ -1,0 +1,128 @@
+"""One browser with everything that watches it: the parts wired together, before and after it belongs to a session."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Callable
+from datetime import datetime
+
+from podium_agent.activity import Activity
+from podium_agent.cdp import CdpConnection
+from podium_agent.chromium import Chromium, ChromiumError
+from podium_agent.context import set_viewport
+from podium_agent.dialogs import Dialogs
+from podium_agent.display import Display
+from podium_agent.downloads import Downloads
+from podium_agent.errors import AgentError
+from podium_agent.folder import SessionFolder
+from podium_agent.operations.navigate import Navigator
+from podium_agent.operations.pages import Pages
+from podium_agent.outbox import Outbox
+from podium_agent.recorder import Recorder
+from podium_agent.sandbox import look
+from podium_agent.screen import Screen
+from podium_agent.settings import Settings
+from podium_agent.storage import Saver
+from podium_agent.targets import Targets
+from podium_protocol.sessions import SandboxState, Viewport
+from podium_system.processes import descendants
+
+__all__ = ["Browser"]
+
+log = logging.getLogger(__name__)
+
+CLOSE_LIMIT = 1.5
+"""Seconds Chromium may take to close by itself: 0.15 measured, more with many tabs."""
+
+
+class Browser:
+    """A running Chromium, connected and recorded. Made by `connect`, ended by `close`."""
+
+    def __init__(
+        self,
+        chromium: Chromium,
+        connection: CdpConnection,
+        *,
+        folder: SessionFolder,
+        display: Display | None,
+        clock: Callable[[], datetime],
+        now: float,
+    ) -> None:
+        self.chromium = chromium
+        self.connection = connection
+        self.folder = folder
+        self.display = display
+        self.version = ""
+        self.sandbox = SandboxState(enabled=False, detail="not looked at yet")
+        self.activity = Activity(now)
+        self.outbox = Outbox(clock)
+        self.targets = Targets(connection)
+        # The recorder comes first: what it notes of a frame, the others rely on.
+        self.recorder = Recorder(connection, self.targets, self.outbox)
+        self.dialogs = Dialogs(connection, self.targets, self.outbox, attended=self.attended)
+        self.downloads = Downloads(connection, self.targets, self.outbox, folder=folder, attended=self.attended)
+        self.saver = Saver(connection, self.targets, clock)
+        self.pages = Pages(connection, self.targets, self.dialogs)
+        self.navigator = Navigator(connection, self.pages, self.targets)
+        self.screen = Screen(connection, self.targets, display=display, folder=folder)
+
+    @classmethod
+    async def connect(
+        cls,
+        chromium: Chromium,
+        settings: Settings,
+        *,
+        folder: SessionFolder,
+        display: Display | None,
+        clock: Callable[[], datetime],
+    ) -> "Browser":
+        """Wait for DevTools, attach to every target and make the page exact. Raises `ChromiumError` or `AgentError`."""
+        try:
+            await chromium.listening(settings.start_timeout)
+        except ChromiumError:
+            if not chromium.needs_no_sandbox or settings.sandbox != "preferred":
+                raise
+            log.warning("sandbox_refused", extra={"said": [line.decode(errors="replace") for line in chromium.last_lines]})
+            await chromium.kill()
+            name = None if display is None else display.name
+            chromium = await Chromium.spawn(settings, folder, name, refused="the kernel allows no user namespaces here")
+            await chromium.listening(settings.start_timeout)
+        connection = await CdpConnection.connect(chromium.url)
+        now = asyncio.get_running_loop().time()
+        browser = cls(chromium, connection, folder=folder, display=display, clock=clock, now=now)
+        await browser._prepare(Viewport(width=settings.viewport[0], height=settings.viewport[1]))
+        return browser
+
+    def attended(self) -> bool:
+        """Whether a DevTools client is connected."""
+        return self.activity.connections.cdp > 0
+
+    async def _prepare(self, viewport: Viewport) -> None:
+        await self.targets.start()
+        self.downloads.assert_folder()
+        version = await self.connection.command("Browser.getVersion")
+        self.version = version["product"]
+        page = self.targets.page(None)
+        if page is None:
+            page = await self.pages.open()
+        await set_viewport(self.connection, page, viewport)
+        self.sandbox = look(self.chromium.process.pid, self.chromium.sandbox_refused)
+
+    async def close(self) -> None:
+        """End Chromium and everything it started, the live view and the X server."""
+        if self.chromium.process.returncode is None:
+            with contextlib.suppress(AgentError, TimeoutError):
+                await self.connection.command("Browser.close", limit=CLOSE_LIMIT)
+                async with asyncio.timeout(CLOSE_LIMIT):
+                    await self.chromium.process.wait()
+        below = descendants(self.chromium.process.pid)
+        await self.chromium.kill()
+        for process in below:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        self.connection.close()
+        await self.screen.stop()
+        if self.display is not None:
+            await self.display.stop()

@@ -1,0 +1,162 @@
+"""A small CDP client: one WebSocket to the browser, sessions flattened, commands with time limits.
+
+It is an `asyncio.Protocol` over the sans-I/O protocol of `websockets`, so that sending is a plain call: commands posted in a row
+leave in that order, before anything else of this process runs. That is what makes a paused target safe to prepare. Compression
+is never offered (one thread of Chromium would do it), and event handlers are plain functions: one that awaited a
+command would wait for its own reader.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.uri import parse_uri
+
+from podium_agent.errors import CdpClosed, CdpError, CdpTimeout
+
+__all__ = ["CdpConnection", "EventHandler", "Params"]
+
+log = logging.getLogger(__name__)
+
+Params = dict[str, Any]
+EventHandler = Callable[[Params, str | None], None]
+"""Called with an event's params and the session it came from (none for the browser's own)."""
+
+COMMAND_LIMIT: Final = 10.0
+MAX_MESSAGE: Final = 256 << 20
+
+
+class CdpConnection(asyncio.Protocol):
+    """Commands out, answers and events in. Made by `connect`; `closed` resolves when the connection is gone."""
+
+    def __init__(self, url: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._websocket = ClientProtocol(parse_uri(url), max_size=MAX_MESSAGE)
+        self._transport: asyncio.Transport
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        self._answers: dict[int, tuple[str, asyncio.Future[Params]]] = {}
+        self._handlers: dict[str, list[EventHandler]] = {}
+        self._last_id = 0
+        self._fragments: list[bytes] = []
+
+    @classmethod
+    async def connect(cls, url: str, *, limit: float = COMMAND_LIMIT) -> "CdpConnection":
+        """Open a connection to a browser-level DevTools URL. Raises `OSError` or `TimeoutError`."""
+        uri = parse_uri(url)
+        async with asyncio.timeout(limit):
+            _, connection = await asyncio.get_running_loop().create_connection(lambda: cls(url), uri.host, uri.port)
+            await connection._opened
+        return connection
+
+    def on(self, event: str, handler: EventHandler) -> None:
+        """Call `handler` for each event of that name, in the order of registration."""
+        self._handlers.setdefault(event, []).append(handler)
+
+    def post(self, method: str, params: Params | None = None, session: str | None = None) -> None:
+        """Send a command and forget its answer."""
+        if not self.closed.done():
+            self._send(method, params, session)
+
+    async def command(
+        self, method: str, params: Params | None = None, *, session: str | None = None, limit: float = COMMAND_LIMIT
+    ) -> Params:
+        """Send a command and give its result. Raises `CdpError`, `CdpTimeout` (after `limit` seconds) or `CdpClosed`."""
+        if self.closed.done():
+            raise CdpClosed(method)
+        number = self._send(method, params, session)
+        answer: asyncio.Future[Params] = self._loop.create_future()
+        self._answers[number] = (method, answer)
+        try:
+            async with asyncio.timeout(limit):
+                return await answer
+        except TimeoutError as error:
+            raise CdpTimeout(method, limit) from error
+        finally:
+            self._answers.pop(number, None)
+
+    def close(self) -> None:
+        """Drop the connection; paused targets are released by that."""
+        self._transport.abort()
+
+    def _send(self, method: str, params: Params | None, session: str | None) -> int:
+        self._last_id += 1
+        message: Params = {"id": self._last_id, "method": method, "params": params or {}}
+        if session is not None:
+            message["sessionId"] = session
+        self._websocket.send_text(json.dumps(message, separators=(",", ":")).encode())
+        self._flush()
+        return self._last_id
+
+    def _flush(self) -> None:
+        for data in self._websocket.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.close()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the upgrade."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._websocket.send_request(self._websocket.connect())
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer futures and call handlers for every whole message."""
+        self._websocket.receive_data(data)
+        self._flush()
+        for event in self._websocket.events_received():
+            if isinstance(event, Response):
+                self._handshake()
+            elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.CONT):
+                self._fragments.append(bytes(event.data))
+                if event.fin:
+                    message, self._fragments = b"".join(self._fragments), []
+                    self._receive(json.loads(message))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail whatever waits."""
+        if not self._opened.done():
+            self._opened.set_exception(exc or ConnectionResetError("DevTools closed the connection"))
+        for method, answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(CdpClosed(method))
+        self._answers.clear()
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def _handshake(self) -> None:
+        failure = self._websocket.handshake_exc
+        if self._opened.done():
+            return
+        if failure is not None:
+            self._opened.set_exception(ConnectionRefusedError(str(failure)))
+        else:
+            self._opened.set_result(None)
+
+    def _receive(self, message: Params) -> None:
+        if "id" in message:
+            self._answer(message)
+            return
+        for handler in self._handlers.get(message["method"], ()):
+            try:
+                handler(message["params"], message.get("sessionId"))
+            except Exception:  # one bad event must not stop the reader of all others
+                log.exception("event_handler_failed", extra={"method": message["method"]})
+
+    def _answer(self, message: Params) -> None:
+        method, answer = self._answers.get(message["id"], ("", None))
+        if answer is None or answer.done():
+            return
+        if "error" in message:
+            error = message["error"]
+            answer.set_exception(CdpError(method, int(error.get("code", 0)), str(error.get("message", ""))))
+        else:
+            answer.set_result(message.get("result", {}))

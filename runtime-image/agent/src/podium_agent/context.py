@@ -1,0 +1,54 @@
+"""The session's context as CDP commands: what a caller asked every page to find, applied before it runs."""
+
+from podium_agent.cdp import CdpConnection, Params
+from podium_agent.errors import AgentError
+from podium_agent.targets import Target
+from podium_protocol.sessions import SessionContext, Viewport
+
+__all__ = ["overrides", "set_viewport"]
+
+
+def overrides(context: SessionContext, target: Target) -> list[tuple[str, Params]]:
+    """Commands for one paused target; none when the context asks for nothing."""
+    commands: list[tuple[str, Params]] = []
+    if context.user_agent is not None or context.locale is not None:
+        # Network's override reaches workers too; Emulation's is for pages only.
+        agent: Params = {"userAgent": context.user_agent or ""}
+        if context.locale is not None:
+            agent["acceptLanguage"] = context.locale
+        commands.append(("Network.setUserAgentOverride", agent))
+    if not target.has_frames:
+        return commands
+    if context.locale is not None:
+        commands.append(("Emulation.setLocaleOverride", {"locale": context.locale.replace("-", "_")}))
+    if context.timezone_id is not None:
+        commands.append(("Emulation.setTimezoneOverride", {"timezoneId": context.timezone_id}))
+    features = [
+        {"name": name, "value": value}
+        for name, value in (
+            ("prefers-color-scheme", context.color_scheme),
+            ("prefers-reduced-motion", context.reduced_motion),
+        )
+        if value is not None
+    ]
+    if features:
+        commands.append(("Emulation.setEmulatedMedia", {"features": features}))
+    if context.geolocation is not None:
+        commands.append(("Emulation.setGeolocationOverride", context.geolocation.model_dump()))
+    if not context.java_script_enabled:
+        commands.append(("Emulation.setScriptExecutionDisabled", {"value": True}))
+    if context.bypass_csp:
+        commands.append(("Page.setBypassCSP", {"enabled": True}))
+    return commands
+
+
+async def set_viewport(connection: CdpConnection, page: Target, viewport: Viewport) -> None:
+    """Make the page exactly that size in CSS pixels, whatever the window around it needs."""
+    size = {"width": viewport.width, "height": viewport.height}
+    try:
+        window = await connection.command("Browser.getWindowForTarget", {"targetId": page.id})
+        await connection.command("Browser.setContentsSize", {"windowId": window["windowId"], **size})
+    except AgentError:
+        # A browser without that command, or a page without a window: emulate the size instead.
+        metrics = {**size, "deviceScaleFactor": 0, "mobile": False}
+        await connection.command("Emulation.setDeviceMetricsOverride", metrics, session=page.session)

@@ -1,0 +1,57 @@
+"""Notice a dead browser at once and a hung one soon, and tell them from a slow one."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from podium_agent.cdp import CdpConnection
+from podium_agent.chromium import Chromium
+from podium_agent.errors import AgentError, CdpTimeout
+from podium_protocol.reasons import EndReason
+from podium_system.processes import HangDetector, facts
+
+__all__ = ["watch_answers", "watch_process"]
+
+log = logging.getLogger(__name__)
+
+ASK_EVERY: Final = 1.0
+ANSWER_LIMIT: Final = 1.0
+SILENT_LIMIT: Final = 4.0
+
+Verdict = tuple[EndReason, str]
+
+
+async def watch_process(chromium: Chromium, connection: CdpConnection) -> Verdict:
+    """Return when the browser is gone. Exit code 0 is a client's `Browser.close` or its last window closed by hand."""
+    exited = asyncio.ensure_future(chromium.process.wait())
+    try:
+        gone: set[asyncio.Future[Any]] = {exited, connection.closed}
+        await asyncio.wait(gone, return_when=asyncio.FIRST_COMPLETED)
+        if not exited.done():  # DevTools closed first, the process follows in 0.15 s
+            await asyncio.wait({exited}, timeout=2)
+        if not exited.done():
+            return EndReason.BROWSER_CRASHED, "Chromium closed its DevTools but did not end"
+        if exited.result() == 0:
+            return EndReason.REQUESTED, "the browser was closed by its client"
+        return EndReason.BROWSER_CRASHED, chromium.death()
+    finally:
+        exited.cancel()
+
+
+async def watch_answers(chromium: Chromium, connection: CdpConnection, clock: Callable[[], float]) -> Verdict:
+    """Ask the browser for its version now and then; return when it neither answers nor works."""
+    detector = HangDetector(SILENT_LIMIT)
+    while True:
+        answered = True
+        try:
+            await connection.command("Browser.getVersion", limit=ANSWER_LIMIT)
+        except CdpTimeout:
+            answered = False
+        except AgentError as error:  # gone altogether: the other watch says so
+            log.debug("browser_version_refused", extra={"error": str(error)})
+        process = facts(chromium.process.pid)
+        if process is not None and detector.observe(clock(), answered=answered, stopped=process.stopped, cpu=process.cpu):
+            state = "stopped" if process.stopped else "idle"
+            return EndReason.BROWSER_CRASHED, f"Chromium did not answer for {SILENT_LIMIT:.0f} s while its process was {state}"
+        await asyncio.sleep(ASK_EVERY if answered else 0)

@@ -1,0 +1,38 @@
+"""A picture of a page, of a part of it, or of all of it."""
+
+import asyncio
+import base64
+
+from podium_agent.cdp import Params
+from podium_agent.operations.pages import Page, Pages
+from podium_protocol.operations import Screenshot, ScreenshotTaken
+
+__all__ = ["take"]
+
+
+async def take(pages: Pages, request: Screenshot) -> tuple[bytes, ScreenshotTaken]:
+    """The image's bytes and which page they show. Raises `AgentError`."""
+    async with pages.page(request.page, limit=request.timeout) as page:
+        # A tab in the background has no frames to capture, and a headful browser would wait for one for ever.
+        await page.command("Page.bringToFront")
+        pages.targets.activate(page.target)
+        params: Params = {"format": request.format, "optimizeForSpeed": True}
+        if request.format == "jpeg":
+            params["quality"] = request.quality
+        clip = await _clip(page, request)
+        if clip is not None:
+            params |= {"clip": {**clip, "scale": 1}, "captureBeyondViewport": True}
+        answer = await page.command("Page.captureScreenshot", params)
+        # Some ms for a large one: not on the loop that carries the clients' bytes.
+        image = await asyncio.to_thread(base64.b64decode, answer["data"])
+        return image, ScreenshotTaken(page=page.target.id, url=page.target.url)
+
+
+async def _clip(page: Page, request: Screenshot) -> dict[str, float] | None:
+    if request.clip is not None:
+        return request.clip.model_dump()
+    if not request.full_page:
+        return None
+    metrics = await page.command("Page.getLayoutMetrics")
+    size = metrics["cssContentSize"]
+    return {"x": 0.0, "y": 0.0, "width": size["width"], "height": size["height"]}

@@ -1,0 +1,189 @@
+"""Console, network and page events, from every target's first line, as Podium's events.
+
+The order on the browser's one socket is the order of the record. A request is known by its id browser-wide: a worker's script is
+requested on its parent's session and finished on its own, a frame that moves to a process of its own likewise.
+"""
+
+from typing import Any, Final
+
+from podium_agent.cdp import CdpConnection, Params
+from podium_agent.outbox import Outbox
+from podium_agent.targets import Target, Targets
+from podium_protocol.events import EventType
+
+__all__ = ["Recorder"]
+
+MAX_TEXT: Final = 10_000
+"""Characters kept of a console message, a URL or an exception."""
+MAX_DATA_URL: Final = 200
+_LEVELS: Final = {"warning": "warning", "error": "error", "assert": "error", "debug": "debug", "info": "info"}
+
+
+class Recorder:
+    """Turns CDP events into the session's record."""
+
+    def __init__(self, connection: CdpConnection, targets: Targets, outbox: Outbox) -> None:
+        self._targets = targets
+        self._outbox = outbox
+        targets.opened.append(self.note)
+        targets.closed.append(self._closed)
+        handlers = {
+            "Runtime.consoleAPICalled": self._console,
+            "Runtime.exceptionThrown": self._exception,
+            "Network.requestWillBeSent": self._request,
+            "Network.responseReceived": self._response,
+            "Network.requestServedFromCache": self._from_cache,
+            "Network.loadingFinished": self._finished,
+            "Network.loadingFailed": self._failed,
+            "Page.frameNavigated": self._navigated,
+            "Page.navigatedWithinDocument": self._navigated_within,
+            "Page.frameDetached": self._frame_detached,
+            "Inspector.targetCrashed": self._crashed,
+        }
+        for name, handler in handlers.items():
+            connection.on(name, handler)
+        self._cached: set[str] = set()
+
+    def _add(self, kind: EventType, session: str | None, data: dict[str, Any]) -> None:
+        target = self._targets.of_session(session)
+        if target is not None and not target.ours:
+            self._outbox.add(kind, {"target": target.id, "target_type": target.type, **data})
+
+    def note(self, target: Target) -> None:
+        """Record that a target is there."""
+        data = {"url": _url(target.url), "opener": target.opener, "default_context": self._targets.in_default_context(target)}
+        self._add(EventType.PAGE_OPENED, target.session, data)
+
+    def _closed(self, target: Target) -> None:
+        data = {"target": target.id, "target_type": target.type, "url": _url(target.url)}
+        self._outbox.add(EventType.PAGE_CLOSED, data)
+
+    def _console(self, params: Params, session: str | None) -> None:
+        frames = params.get("stackTrace", {}).get("callFrames") or [{}]
+        data = {
+            "level": _LEVELS.get(params["type"], "log"),
+            "kind": params["type"],
+            "text": " ".join(_text(argument) for argument in params["args"])[:MAX_TEXT],
+            "url": _url(frames[0].get("url", "")),
+            "line": frames[0].get("lineNumber"),
+        }
+        self._add(EventType.CONSOLE_MESSAGE, session, data)
+
+    def _exception(self, params: Params, session: str | None) -> None:
+        details = params["exceptionDetails"]
+        text = details.get("exception", {}).get("description") or details.get("text", "")
+        data = {
+            "level": "error",
+            "kind": "exception",
+            "text": text[:MAX_TEXT],
+            "url": _url(details.get("url", "")),
+            "line": details.get("lineNumber"),
+        }
+        self._add(EventType.CONSOLE_MESSAGE, session, data)
+
+    def _request(self, params: Params, session: str | None) -> None:
+        redirect = params.get("redirectResponse")
+        if redirect is not None:
+            self._add(EventType.NETWORK_RESPONSE, session, {**_response(params["requestId"], redirect), "redirect": True})
+        request = params["request"]
+        data = {
+            "request_id": params["requestId"],
+            "url": _url(request["url"]),
+            "method": request["method"],
+            "resource_type": params.get("type", "Other"),
+            "document_url": _url(params.get("documentURL", "")),
+            "frame": params.get("frameId"),
+            "initiator": params.get("initiator", {}).get("type"),
+        }
+        self._add(EventType.NETWORK_REQUEST, session, data)
+
+    def _response(self, params: Params, session: str | None) -> None:
+        data = _response(params["requestId"], params["response"])
+        if params["requestId"] in self._cached:
+            data["from_cache"] = True
+        self._add(EventType.NETWORK_RESPONSE, session, data)
+
+    def _from_cache(self, params: Params, _: str | None) -> None:
+        if len(self._cached) > 1000:  # answers that never come must not gather
+            self._cached.clear()
+        self._cached.add(params["requestId"])
+
+    def _finished(self, params: Params, session: str | None) -> None:
+        self._cached.discard(params["requestId"])
+        data = {"request_id": params["requestId"], "size": int(params.get("encodedDataLength", 0))}
+        self._add(EventType.NETWORK_FINISHED, session, data)
+
+    def _failed(self, params: Params, session: str | None) -> None:
+        self._cached.discard(params["requestId"])
+        data = {
+            "request_id": params["requestId"],
+            "error": params.get("errorText", ""),
+            "canceled": params.get("canceled", False),
+            "blocked": params.get("blockedReason"),
+        }
+        self._add(EventType.NETWORK_FAILED, session, data)
+
+    def _navigated(self, params: Params, session: str | None) -> None:
+        frame = params["frame"]
+        target = self._targets.of_session(session)
+        if target is None:
+            return
+        target.frames[frame["id"]] = frame.get("securityOrigin", "")
+        target.crashed = False
+        main = frame.get("parentId") is None and target.type == "page"
+        if main:
+            target.url = frame["url"] + frame.get("urlFragment", "")
+            target.frames = {frame["id"]: frame.get("securityOrigin", "")}
+        data = {"frame": frame["id"], "main": main, "url": _url(frame["url"]), "loader": frame.get("loaderId")}
+        if "unreachableUrl" in frame:
+            data["unreachable"] = _url(frame["unreachableUrl"])
+        self._add(EventType.PAGE_NAVIGATED, session, data)
+
+    def _navigated_within(self, params: Params, session: str | None) -> None:
+        target = self._targets.of_session(session)
+        if target is None:
+            return
+        main = target.id == params["frameId"]  # a page's main frame carries its target's id
+        if main:
+            target.url = params["url"]
+        data = {"frame": params["frameId"], "main": main, "url": _url(params["url"]), "same_document": True}
+        self._add(EventType.PAGE_NAVIGATED, session, data)
+
+    def _frame_detached(self, params: Params, session: str | None) -> None:
+        target = self._targets.of_session(session)
+        if target is not None:
+            target.frames.pop(params["frameId"], None)
+
+    def _crashed(self, _: Params, session: str | None) -> None:
+        target = self._targets.of_session(session)
+        if target is None or target.type != "page":  # workers end with this event in a normal end, too
+            return
+        target.crashed = True
+        self._add(EventType.PAGE_CRASHED, session, {"url": _url(target.url)})
+
+
+def _response(request_id: str, response: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "request_id": request_id,
+        "url": _url(response["url"]),
+        "status": response["status"],
+        "mime_type": response.get("mimeType", ""),
+        "from_cache": bool(response.get("fromDiskCache") or response.get("fromPrefetchCache")),
+        "from_service_worker": bool(response.get("fromServiceWorker")),
+        "remote_address": response.get("remoteIPAddress"),
+    }
+
+
+def _url(url: str) -> str:
+    return url[:MAX_DATA_URL] if url.startswith("data:") else url[:MAX_TEXT]
+
+
+def _text(argument: dict[str, Any]) -> str:
+    if "value" in argument:
+        value = argument["value"]
+        return value if isinstance(value, str) else _json(value)
+    return str(argument.get("unserializableValue") or argument.get("description") or argument.get("type", ""))
+
+
+def _json(value: object) -> str:
+    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if isinstance(value, bool | None) else str(value)

@@ -1,0 +1,97 @@
+"""The agent from the moment Chromium has been spawned: connect, serve, wait for the end, leave nothing behind."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+
+from podium_agent.app import build
+from podium_agent.browser import Browser
+from podium_agent.chromium import Chromium
+from podium_agent.display import Display
+from podium_agent.folder import SessionFolder
+from podium_agent.guard import Verdict
+from podium_agent.session import Session
+from podium_agent.settings import Settings
+from podium_agent.tunnels import Tunnels
+from podium_protocol.reasons import EndReason
+from podium_protocol.signing import RequestVerifier
+from podium_system.splice import SpliceProtocol
+
+__all__ = ["serve"]
+
+log = logging.getLogger(__name__)
+
+SERVER_STOP = 1
+"""Seconds open requests may still take when the agent stops."""
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals mean the session's end here, which is not uvicorn's to decide."""
+        yield
+
+
+async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder, display: Display | None) -> Verdict:
+    """Run until the session ends; the reason and a sentence. Raises `ChromiumError`, `AgentError` when nothing starts."""
+    listener = _listen(settings.listen)
+    browser = await Browser.connect(chromium, settings, folder=folder, display=display, clock=lambda: datetime.now(UTC))
+    tunnels = Tunnels()
+    session = Session(browser, traffic=tunnels.traffic)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, session.end, EndReason.EVICTED, "the agent was told to stop")
+    app = build(session, tunnels, RequestVerifier(settings.keys))
+    config = uvicorn.Config(
+        app,
+        ws=SpliceProtocol,
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=SERVER_STOP,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
+    log.info("agent_ready", extra={"browser": browser.version, "sandbox": browser.sandbox.enabled, "headless": display is None})
+    _tell_ready(settings.ready_fd)
+    try:
+        over: set[asyncio.Future[Any]] = {session.ended, serving}
+        await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
+        session.end(EndReason.AGENT_CRASHED, "the agent's server stopped")
+        verdict = session.ended.result()
+        log.info("session_ending", extra={"reason": verdict[0], "detail": verdict[1]})
+        await session.finish()
+        return verdict
+    finally:
+        server.should_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
+        listener.close()
+
+
+def _listen(address: str) -> socket.socket:
+    if address.startswith("unix:"):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(address.removeprefix("unix:"))
+        os.chmod(address.removeprefix("unix:"), 0o600)
+    else:
+        host, _, port = address.rpartition(":")
+        listener = socket.create_server((host, int(port)))
+    listener.listen(128)
+    return listener
+
+
+def _tell_ready(descriptor: int | None) -> None:
+    if descriptor is not None:
+        with contextlib.suppress(OSError), os.fdopen(descriptor, "wb") as pipe:
+            pipe.write(b"ready\n")

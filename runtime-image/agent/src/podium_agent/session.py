@@ -1,0 +1,208 @@
+"""One agent's life with one run of one session: bound, attached, watched, ended once and for one reason."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import httpx
+
+from podium_agent.browser import Browser
+from podium_agent.context import overrides, set_viewport
+from podium_agent.courier import Courier
+from podium_agent.errors import AgentError
+from podium_agent.guard import Verdict, watch_answers, watch_process
+from podium_agent.restore import restore, session_storage_script
+from podium_protocol.errors import AgentErrorCode
+from podium_protocol.events import EventType
+from podium_protocol.reasons import EndReason
+from podium_protocol.sessions import AgentStatus, AttachRequest, BindRequest
+from podium_protocol.signing import SignedFor
+
+__all__ = ["Session"]
+
+log = logging.getLogger(__name__)
+
+SAMPLE: Final = 5.0
+"""Seconds between looks at the byte counters; how late an idle session may be noticed."""
+SAVE_LIMIT: Final = 3.0
+FLUSH_LIMIT: Final = 3.0
+FINISH_DOWNLOADS: Final = 2.0
+
+
+class Session:
+    """Before `bind` a warm browser of nobody; after `attach` a caller's. `ended` resolves with why it must stop."""
+
+    def __init__(self, browser: Browser, *, traffic: Callable[[], int]) -> None:
+        self.browser = browser
+        self.bound: SignedFor | None = None
+        self.attached = False
+        self.ended: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self.changed = asyncio.Event()
+        """Set when connections come or go, so that deadlines are looked at anew."""
+        self._traffic = traffic
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._courier: Courier | None = None
+        self._own(self._verdict_of(watch_process(browser.chromium, browser.connection)), "watch-process")
+        clock = asyncio.get_running_loop().time
+        self._own(self._verdict_of(watch_answers(browser.chromium, browser.connection, clock)), "watch-answers")
+
+    def bind(self, request: BindRequest) -> None:
+        """Belong to that run from now on. Raises `AgentError` ALREADY_BOUND for any other."""
+        subject = SignedFor(session_uid=request.session_uid, run=request.run)
+        if self.bound is not None and self.bound != subject:
+            raise AgentError(AgentErrorCode.ALREADY_BOUND, "this browser belongs to another session")
+        self.bound = subject
+
+    async def attach(self, request: AttachRequest) -> AgentStatus:
+        """Become the caller's browser: context, saved state, start URL, and where to send everything."""
+        if self.attached:
+            return self.status()
+        self.attached = True
+        browser, now = self.browser, asyncio.get_running_loop().time()
+        browser.outbox.recording = True
+        browser.outbox.add(EventType.SESSION_STARTED, {"browser": browser.version, "sandbox": browser.sandbox.enabled})
+        self._courier = Courier(
+            request.destinations,
+            browser.outbox,
+            connections=lambda: browser.activity.connections,
+            url=lambda: self.status().url,
+        )
+        await self._prepare(request)
+        browser.activity.limit(
+            idle_timeout=request.idle_timeout,
+            policy=request.on_last_disconnect,
+            grace=request.disconnect_grace,
+            now=now,
+        )
+        page = browser.targets.page(None)
+        if request.start_url is not None and page is not None:
+            browser.connection.post("Page.navigate", {"url": request.start_url}, page.session)
+        self._own(self._courier.run(), "courier")
+        self._own(browser.saver.run(self._courier), "saver")
+        self._own(browser.downloads.run(self._courier), "downloads")
+        self._own(self._verdict_of(self._watch_activity()), "activity")
+        return self.status()
+
+    async def _prepare(self, request: AttachRequest) -> None:
+        browser, context = self.browser, request.context
+        if request.state is not None:
+            await restore(browser.connection, browser.targets, request.state)
+            browser.saver.start_from(request.state)
+        script = None if request.state is None else session_storage_script(request.state)
+        browser.targets.preparations.append(lambda target: overrides(context, target))
+        if script is not None:
+            browser.targets.preparations.append(
+                lambda target: (
+                    [("Page.addScriptToEvaluateOnNewDocument", {"source": script})]
+                    if target.type == "page" and browser.targets.in_default_context(target)
+                    else []
+                )
+            )
+        for target in browser.targets.all:
+            for preparation in browser.targets.preparations:
+                for method, params in preparation(target):
+                    browser.connection.post(method, params, target.session)
+        for target in browser.targets.pages:
+            browser.recorder.note(target)
+            if context.viewport is not None:
+                await set_viewport(browser.connection, target, context.viewport)
+
+    def status(self) -> AgentStatus:
+        """The agent's own view, as a snapshot."""
+        browser, page = self.browser, self.browser.targets.page(None)
+        now = asyncio.get_running_loop().time()
+        return AgentStatus(
+            session_uid=None if self.bound is None else self.bound.session_uid,
+            run=None if self.bound is None else self.bound.run,
+            attached=self.attached,
+            headless=browser.display is None,
+            browser=browser.version,
+            sandbox=browser.sandbox,
+            connections=browser.activity.connections,
+            idle_seconds=browser.activity.idle_for(now),
+            url=None if page is None else page.url,
+            title=None if page is None else page.title,
+        )
+
+    def touch(self) -> None:
+        """Somebody used the session."""
+        self.browser.activity.touch(asyncio.get_running_loop().time())
+
+    def connected(self, kind: str) -> None:
+        """A `cdp` or `vnc` tunnel opened."""
+        self.browser.activity.opened(kind, asyncio.get_running_loop().time())
+        if kind == "cdp":
+            self.browser.downloads.client_attached()
+        self._connection_event(EventType.CONNECTION_OPENED, kind)
+
+    def disconnected(self, kind: str) -> None:
+        """A tunnel closed."""
+        self.browser.activity.closed(kind, asyncio.get_running_loop().time())
+        if kind == "cdp":
+            self.browser.saver.want()
+        self._connection_event(EventType.CONNECTION_CLOSED, kind)
+
+    def end(self, reason: EndReason, message: str = "") -> None:
+        """Stop, for this reason if it is the first."""
+        if not self.ended.done():
+            self.ended.set_result((reason, message))
+
+    async def finish(self) -> None:
+        """Save, close the browser, send what is left; every step bounded."""
+        courier = self._courier
+        if courier is not None and self.browser.chromium.process.returncode is None:
+            await self._last_words(courier)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.browser.close()
+        if courier is not None:
+            await courier.flush(FLUSH_LIMIT)
+            await courier.close()
+
+    async def _last_words(self, courier: Courier) -> None:
+        try:
+            async with asyncio.timeout(SAVE_LIMIT):
+                await self.browser.saver.save(courier)
+            async with asyncio.timeout(FINISH_DOWNLOADS):
+                await self.browser.downloads.drain(courier)
+        except (AgentError, httpx.HTTPError, TimeoutError) as error:
+            log.warning("last_save_failed", extra={"error": repr(error)})
+
+    def _connection_event(self, kind: EventType, of: str) -> None:
+        self.browser.outbox.add(kind, {"kind": of, **self.browser.activity.connections.model_dump()})
+        self.changed.set()
+
+    def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("task_failed", extra={"task": task.get_name()}, exc_info=task.exception())
+            self.end(EndReason.AGENT_CRASHED, f"the agent's task {task.get_name()} failed")
+
+    async def _verdict_of(self, watch: Coroutine[Any, Any, Verdict]) -> None:
+        self.end(*await watch)
+
+    async def _watch_activity(self) -> Verdict:
+        activity, loop, display = self.browser.activity, asyncio.get_running_loop(), self.browser.display
+        while True:
+            activity.sample(self._traffic(), loop.time())
+            if activity.connections.vnc and display is not None:
+                idle = await asyncio.to_thread(display.idle_seconds)
+                if idle is not None:
+                    activity.touch(loop.time() - idle)
+            verdict = activity.verdict(loop.time())
+            if verdict is not None:
+                return verdict, ""
+            pause = max(0.0, min(activity.deadline() - loop.time(), SAMPLE))
+            try:
+                async with asyncio.timeout(pause):
+                    await self.changed.wait()
+            except TimeoutError:
+                continue
+            self.changed.clear()
