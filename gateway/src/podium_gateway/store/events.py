@@ -1,0 +1,114 @@
+"""Everything a session recorded, in one order: append-only, bounded, read by cursor.
+
+The sequence number goes on over runs and has no gaps, whoever writes: it is given in the transaction that stores the event.
+An agent's events carry its own counter, rising within the run; the run remembers the highest stored one, so that a batch
+that is sent again is stored once. (An agent sends a batch only when the one before it was answered.)
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from podium_gateway.errors import SessionNotFound
+from podium_gateway.store.database import Database
+from podium_gateway.store.schema import events, runs, sessions
+from podium_protocol.events import Event
+
+MOST: Final = 50_000
+"""Events kept of a session unless told otherwise: about 30 MB."""
+PAGE: Final = 1000
+"""Events in one read unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event with its place in the session's order."""
+
+    seq: int
+    run: int
+    counter: int | None
+    """The agent's own number; None for the gateway's events."""
+    type: str
+    time: datetime
+    data: Mapping[str, Any]
+    blob: str | None
+    """Id of the artifact that belongs to it."""
+
+
+class EventLog:
+    """The events of all sessions; of each the newest `most` are kept."""
+
+    def __init__(self, database: Database, *, most: int = MOST) -> None:
+        self._database = database
+        self._most = most
+
+    async def append_from_agent(self, uid: str, run: int, batch: Iterable[Event]) -> int:
+        """Store what is new of a batch, all or nothing; the highest counter stored so far. Raises `SessionNotFound`."""
+        by_counter = {event.counter: event for event in batch}
+        of_run = (runs.c.session_uid == uid, runs.c.run == run)
+        async with self._database.write() as connection:
+            # On PostgreSQL the row lock makes a second writer of the same run wait here; SQLite has one writer anyway.
+            last: int | None = await connection.scalar(select(runs.c.last_counter).where(*of_run).with_for_update())
+            if last is None:
+                raise SessionNotFound()
+            fresh = [by_counter[counter] for counter in sorted(by_counter) if counter > last]
+            if not fresh:
+                return last
+            await connection.execute(update(runs).where(*of_run).values(last_counter=fresh[-1].counter))
+            await self._append(connection, uid, [_values(run, event) for event in fresh])
+            return fresh[-1].counter
+
+    async def append_own(
+        self, uid: str, run: int, *, type: str, data: Mapping[str, Any], time: datetime, blob: str | None = None
+    ) -> int:
+        """Store an event of the gateway's own; its sequence number. Raises `SessionNotFound`."""
+        values = {"run": run, "counter": None, "type": type, "time": time, "data": data, "blob": blob}
+        async with self._database.write() as connection:
+            return await self._append(connection, uid, [values])
+
+    async def read(
+        self, uid: str, *, after: int = 0, limit: int = PAGE, types: Collection[str] | None = None, run: int | None = None
+    ) -> list[StoredEvent]:
+        """Events after the cursor in order, at most `limit`; the next cursor is the last one's `seq`."""
+        query = select(events).where(events.c.session_uid == uid, events.c.seq > after)
+        if types is not None:
+            query = query.where(events.c.type.in_(types))
+        if run is not None:
+            query = query.where(events.c.run == run)
+        async with self._database.read() as connection:
+            return [_stored(row) for row in await connection.execute(query.order_by(events.c.seq).limit(limit))]
+
+    async def _append(self, connection: AsyncConnection, uid: str, values: Sequence[dict[str, Any]]) -> int:
+        of_session = sessions.c.uid == uid
+        count = update(sessions).where(of_session).values(last_seq=sessions.c.last_seq + len(values))
+        row = (await connection.execute(count.returning(sessions.c.last_seq, sessions.c.dropped_events))).one_or_none()
+        if row is None:
+            raise SessionNotFound()
+        first = row.last_seq - len(values) + 1
+        numbered = [{"session_uid": uid, "seq": first + place, **event} for place, event in enumerate(values)]
+        await connection.execute(insert(events), numbered)
+        excess = row.last_seq - self._most
+        if excess > row.dropped_events:
+            await connection.execute(delete(events).where(events.c.session_uid == uid, events.c.seq <= excess))
+            await connection.execute(update(sessions).where(of_session).values(dropped_events=excess))
+        last_seq: int = row.last_seq
+        return last_seq
+
+
+def _values(run: int, event: Event) -> dict[str, Any]:
+    return {
+        "run": run,
+        "counter": event.counter,
+        "type": event.type,
+        "time": event.time,
+        "data": event.data,
+        "blob": event.blob,
+    }
+
+
+def _stored(row: Row[Any]) -> StoredEvent:
+    return StoredEvent(row.seq, row.run, row.counter, row.type, row.time, row.data, row.blob)
