@@ -1,0 +1,101 @@
+"""Stock clients do the same through Podium's URL as on a bare Chromium: one script, two endpoints, equal results."""
+
+import asyncio
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.chromium import bare_chromium
+from support.podium import Podium
+from support.records import artifacts_of, end_session
+from support.site import REPORT, Site
+from support.waiting import eventually
+
+pytestmark = pytest.mark.browser
+
+HERE = Path(__file__).with_name("clients")
+CLIENTS = {
+    "playwright-async": (sys.executable, HERE / "playwright_async.py"),
+    "playwright-sync": (sys.executable, HERE / "playwright_sync.py"),
+    "puppeteer": ("node", HERE / "puppeteer.mjs"),
+}
+LIMIT = 90.0
+"""Seconds for one script; about 8 on an idle two-core machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a client script wrote down."""
+
+    results: dict[str, Any]
+    screenshot: bytes
+    downloads: dict[str, str | None]
+    """SHA-256 of what the client itself could read, by suggested name; taken out of the results."""
+
+
+async def run(client: str, endpoint: str, site: Site, folder: Path) -> Outcome:
+    """Run a script against an endpoint; its stderr becomes the message of a failure."""
+    folder.mkdir()
+    # Any uid may write here, so that a bare Chromium and a client agree on the folder whoever they run as.
+    process = await asyncio.create_subprocess_exec(
+        *CLIENTS[client],
+        endpoint,
+        site.url,
+        folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(LIMIT):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        said, _ = await process.communicate()
+    assert process.returncode == 0, f"{client}: {said.decode(errors='replace')[-4000:]}"
+    results = json.loads((folder / "results.json").read_text())
+    downloads = {each["name"]: each.pop("bytes") for each in results["downloads"]}
+    return Outcome(results, (folder / "screenshot.png").read_bytes(), downloads)
+
+
+async def published(podium: Podium, session_id: str, names: set[str]) -> dict[str, str]:
+    """SHA-256 of each downloaded file as the session's artifacts have it, once all of them are there."""
+
+    async def complete() -> list[dict[str, Any]]:
+        found = [each for each in await artifacts_of(podium.http, session_id) if each["type"] == "download"]
+        return found if {each["name"] for each in found} == names else []
+
+    digests = {}
+    for artifact in await eventually(complete, what=f"artifacts {sorted(names)}"):
+        answer = await podium.http.get(artifact["publicUrl"])
+        answer.raise_for_status()
+        assert len(answer.content) == artifact["size"]
+        digests[artifact["name"]] = hashlib.sha256(answer.content).hexdigest()
+    return digests
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_stock_client_does_the_same_on_podium_as_on_a_bare_chromium(
+    client: str,
+    podium: Podium,
+    site: Site,
+    tmp_path: Path,
+) -> None:
+    with bare_chromium() as endpoint:
+        bare = await run(client, endpoint, site, tmp_path / "bare")
+    through = await run(client, podium.ws_url(client), site, tmp_path / "podium")
+
+    # Step by step first: a failure then names the step instead of printing everything.
+    for step, expected in bare.results.items():
+        assert through.results[step] == expected, step
+    assert through.results.keys() == bare.results.keys()
+    assert through.screenshot == bare.screenshot
+
+    artifacts = await published(podium, client, set(bare.downloads))
+    assert artifacts == bare.downloads
+    assert artifacts["report.csv"] == hashlib.sha256(REPORT).hexdigest()
+    await end_session(podium.http, client)

@@ -1,0 +1,2 @@
+console.log("first line of shared-worker");
+fetch("/first/shared-worker");

@@ -1,0 +1,2 @@
+console.log("first line of worker");
+fetch("/first/worker");

@@ -1,0 +1,30 @@
+"""Waiting for a thing that another process will make true, instead of sleeping for a guessed time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+LIMIT = 20.0
+"""Seconds; what is waited for here takes well under one on an idle machine."""
+_STEP = 0.05
+
+
+async def eventually(look: Callable[[], Awaitable[T]] | Callable[[], T], *, what: str, limit: float = LIMIT) -> T:
+    """Look again and again until there is something true to see, and give it.
+
+    Raises:
+        AssertionError: still nothing after `limit` seconds; says `what` was waited for and what was seen last.
+    """
+    seen: T | None = None
+    try:
+        async with asyncio.timeout(limit):
+            while True:
+                found = look()
+                seen = await found if isinstance(found, Awaitable) else found
+                if seen:
+                    return seen
+                await asyncio.sleep(_STEP)
+    except TimeoutError:
+        raise AssertionError(f"{what}: not within {limit:g} s; last seen: {seen!r}") from None
