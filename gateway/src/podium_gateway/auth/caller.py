@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
+
+EVERYTHING: Final = frozenset({"*"})
+"""The scopes of an API key: all that its user may do."""
 
 
 @dataclass(frozen=True, slots=True)
