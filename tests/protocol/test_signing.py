@@ -115,6 +115,12 @@ def test_a_run_or_expiry_that_is_no_plain_number_is_refused(index: int, number: 
         a_verifier(a_signer()).verify(with_part(signed(), index, number), METHOD, PATH, BODY, now=NOW)
 
 
+@pytest.mark.parametrize("index", [2, 3], ids=["run", "expiry"])
+def test_a_number_too_long_for_python_to_read_is_refused_like_any_other(index: int):
+    with pytest.raises(Refused):
+        a_verifier(a_signer()).verify(with_part(signed(), index, "9" * 5000), METHOD, PATH, BODY, now=NOW)
+
+
 def test_keys_rotate_while_both_are_known():
     old, new = a_signer("2026-11"), a_signer("2026-12", seed=2)
     both = a_verifier(old, new)
