@@ -4,12 +4,15 @@ import asyncio
 import hashlib
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-
+from playwright.async_api import Page, async_playwright
+from support.cdp import RawClient
 from support.chromium import bare_chromium
 from support.podium import Podium
 from support.records import artifacts_of, end_session
@@ -41,7 +44,6 @@ class Outcome:
 async def run(client: str, endpoint: str, site: Site, folder: Path) -> Outcome:
     """Run a script against an endpoint; its stderr becomes the message of a failure."""
     folder.mkdir()
-    # Any uid may write here, so that a bare Chromium and a client agree on the folder whoever they run as.
     process = await asyncio.create_subprocess_exec(
         *CLIENTS[client],
         endpoint,
@@ -99,3 +101,23 @@ async def test_a_stock_client_does_the_same_on_podium_as_on_a_bare_chromium(
     assert artifacts == bare.downloads
     assert artifacts["report.csv"] == hashlib.sha256(REPORT).hexdigest()
     await end_session(podium.http, client)
+
+
+@asynccontextmanager
+async def playwright_page(endpoint: str) -> AsyncIterator[Page]:
+    """A new tab of a client that leaves at the end of the block; the tab stays."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(endpoint)
+        yield await browser.contexts[0].new_page()
+        await browser.close()
+
+
+async def test_a_download_after_another_client_has_left_is_still_an_artifact(podium: Podium, site: Site) -> None:
+    """A client that was the last to choose a download folder takes the choice with it, and Chromium is back at its default."""
+    session = "left-behind"
+    async with RawClient.connect(podium.ws_url(session)) as stays:
+        async with playwright_page(podium.ws_url(session)) as page:
+            await page.goto(f"{site.url}/files.html")
+        await stays.evaluate("document.querySelector('#blob').click()", on=f"{site.url}/files.html")
+        assert (await published(podium, session, {"made-here.txt"})).keys() == {"made-here.txt"}
+    await end_session(podium.http, session)

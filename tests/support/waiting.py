@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
@@ -11,6 +11,10 @@ LIMIT = 20.0
 _STEP = 0.05
 
 
+@overload
+async def eventually(look: Callable[[], Awaitable[T]], *, what: str, limit: float = ...) -> T: ...
+@overload
+async def eventually(look: Callable[[], T], *, what: str, limit: float = ...) -> T: ...
 async def eventually(look: Callable[[], Awaitable[T]] | Callable[[], T], *, what: str, limit: float = LIMIT) -> T:
     """Look again and again until there is something true to see, and give it.
 

@@ -9,6 +9,7 @@ import json
 import struct
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def download(page: Any, site: str) -> Steps:
     yield page.goto(f"{site}/files.html")
     found = []
     for link in ("#report", "#attribute", "#blob"):
-        event = yield Expecting(page.expect_download(), lambda link=link: page.click(link))
+        event = yield Expecting(page.expect_download(), partial(page.click, link))
         found.append(
             {
                 "name": event.suggested_filename,
@@ -134,7 +135,7 @@ def popups(context: Any, page: Any, site: str) -> Steps:
     }
     found = []
     for button, expect in expected.items():
-        popup = yield Expecting(expect(), lambda button=button: page.click(button))
+        popup = yield Expecting(expect(), partial(page.click, button))
         yield popup.wait_for_load_state()
         opener = yield popup.opener()
         found.append(
