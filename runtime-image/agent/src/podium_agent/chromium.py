@@ -55,9 +55,12 @@ FLAGS: Final = (
     "--disable-dev-shm-usage",
     "--force-color-profile=srgb",
     "--window-position=0,0",
-    # A spare renderer costs 8 MiB for each idle browser.
-    "--disable-features=SpareRendererForSitePerProcess,Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,"
-    "AudioServiceOutOfProcess,GlobalMediaControls,LensOverlay,InterestFeedContentSuggestions,DestroyProfileOnBrowserClose",
+    # There is no GPU behind Xvfb, and WebGL is absent with or without this; without it the GPU process holds 50 MiB more and
+    # a screenshot takes 48 ms instead of 37.
+    "--disable-gpu",
+    # A spare renderer costs 8 MiB for each idle browser, the address bar's popup as a web page a renderer of 40.
+    "--disable-features=SpareRendererForSitePerProcess,WebUIOmniboxPopup,WebUIOmniboxAimPopup,Translate,OptimizationHints,"
+    "MediaRouter,DialMediaRouteProvider,AudioServiceOutOfProcess,GlobalMediaControls,LensOverlay,DestroyProfileOnBrowserClose",
     "--enable-features=NetworkServiceInProcess2",
 )
 

@@ -1,6 +1,6 @@
 """The X server of one headful browser, and what it knows of a watching person's hands.
 
-Xvfb starts as large as any viewport may get, because its size at start is its maximum. It listens on its Unix socket only and
+Its size at start is its maximum. It listens on its Unix socket only and
 wants a cookie, so no other user's process can look at the screen or type.
 """
 
@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from podium_agent.folder import SessionFolder
-from podium_agent.settings import MAX_VIEWPORT
+from podium_agent.settings import SCREEN
 from podium_system.processes import as_child
 
 __all__ = ["Display", "DisplayError"]
 
 START_LIMIT: Final = 10.0
-TOOLBAR: Final = 100
-"""Rows that a browser window has above its page: 87 measured, more for an information bar."""
 _FAMILY_WILD: Final = 0xFFFF
 
 
@@ -50,7 +48,7 @@ class Display:
         folder.write(folder.xauthority, xauthority(cookie))
         reading, writing = os.pipe()
         try:
-            screen = f"{MAX_VIEWPORT[0]}x{MAX_VIEWPORT[1] + TOOLBAR}x24"
+            screen = f"{SCREEN[0]}x{SCREEN[1]}x24"
             command = [program, "-displayfd", str(writing), "-auth", str(folder.xauthority), "-screen", "0", screen]
             command += ["-nolisten", "tcp", "-nolisten", "local", "-noreset", "-nocursor"]
             process = await asyncio.create_subprocess_exec(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-__all__ = ["MAX_VIEWPORT", "Settings", "parse"]
+__all__ = ["SCREEN", "Settings", "parse"]
 
-MAX_VIEWPORT = (3840, 2160)
-"""Largest viewport a session may ask for; the X screen is made for it, because Xvfb cannot grow later."""
+SCREEN = (1920, 1300)
+"""The X screen in pixels: a page of 1920 x 1200 and the window around it. Xvfb cannot grow later and holds every pixel in
+memory from its start (a screen for 3840 x 2160 costs 55 MiB more); a larger page works, but a viewer sees only this much."""
 
 SandboxPolicy = Literal["required", "preferred", "off"]
 
