@@ -75,12 +75,16 @@ class Courier:
 
     async def flush(self, limit: float) -> None:
         """Send all that is left, for at most `limit` seconds; what remains is lost and logged."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 while len(self._outbox):
-                    await self._send_batch()
-        except (httpx.HTTPError, ValueError, TimeoutError) as error:
-            log.warning("events_lost", extra={"error": str(error), "count": len(self._outbox)})
+                    try:
+                        await self._send_batch()
+                    except (httpx.HTTPError, ValueError) as error:
+                        log.warning("events_not_delivered", extra={"error": str(error), "waiting": len(self._outbox)})
+                        await asyncio.sleep(_PAUSES[0])
+        if len(self._outbox):
+            log.error("events_lost", extra={"count": len(self._outbox)})
 
     async def save(self, state: SavedState) -> None:
         """Store the session's state. Raises `httpx.HTTPError`."""

@@ -28,6 +28,9 @@ _CHILD_AUTO_ATTACH: Final[Params] = {
     "filter": [*_FILTER, {"type": "service_worker", "exclude": True}, {}],
 }
 
+# Bodies are not recorded: without this the browser would keep the last 100 MB of them for us.
+_NO_BODIES: Final[Params] = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0, "maxPostDataSize": 0}
+
 PAGE: Final = "page"
 _WITH_FRAMES: Final = frozenset({PAGE, "iframe"})
 
@@ -145,7 +148,7 @@ class Targets:
         post("Target.setAutoAttach", _CHILD_AUTO_ATTACH, target.session)
         if not target.ours:
             post("Runtime.enable", None, target.session)
-            post("Network.enable", {"maxPostDataSize": 0}, target.session)
+            post("Network.enable", _NO_BODIES, target.session)
         if target.has_frames:
             post("Page.enable", None, target.session)
             post("Page.setLifecycleEventsEnabled", {"enabled": True}, target.session)

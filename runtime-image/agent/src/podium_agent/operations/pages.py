@@ -1,7 +1,8 @@
 """What every operation needs first: its page, alone, alive, within a time limit, and not behind a dialog."""
 
 import asyncio
-from collections.abc import Awaitable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any, TypeVar
 
 from podium_agent.cdp import CdpConnection, Params
@@ -28,13 +29,25 @@ class Pages:
     def _forget(self, target: Target) -> None:
         self._locks.pop(target.id, None)
 
-    def page(self, target_id: str | None, *, limit: float) -> "Page":
-        """The page an operation is about. Raises `AgentError` when there is none."""
+    @contextlib.asynccontextmanager
+    async def page(self, target_id: str | None, *, limit: float) -> AsyncIterator["Page"]:
+        """The page an operation is about, alone, for at most `limit` seconds, the turn in its queue included.
+
+        Raises `AgentError`: PAGE_NOT_FOUND when there is none, TIMEOUT when the time is over.
+        """
         target = self.targets.page(target_id)
         if target is None:
             what = f"there is no page {target_id}" if target_id else "the session has no open page"
             raise AgentError(AgentErrorCode.PAGE_NOT_FOUND, what)
-        return Page(self, target, self._dialogs, self._locks.setdefault(target.id, asyncio.Lock()), limit=limit)
+        try:
+            async with asyncio.timeout(limit), self._locks.setdefault(target.id, asyncio.Lock()):
+                dialog = self._dialogs.next_on(target.id)
+                try:
+                    yield Page(self.connection, target, dialog, limit=limit)
+                finally:
+                    dialog.cancel()
+        except TimeoutError as late:
+            raise AgentError(AgentErrorCode.TIMEOUT, f"the page did not get there within {limit:g} s") from late
 
     async def open(self) -> Target:
         """A new tab in the session's own context, in front."""
@@ -46,50 +59,26 @@ class Pages:
 
 
 class Page:
-    """One page during one operation: `async with`, then `command` and `within`.
+    """One page during one operation.
 
-    `limit` in seconds holds for the whole operation, its turn in the queue included. Inside, a dialog that nobody
-    attends ends the operation with what it says, since nothing on the page moves until it is gone.
+    A dialog that nobody attends ends the operation with what it says, since nothing on the page moves until it is gone.
     """
 
-    def __init__(self, pages: Pages, target: Target, dialogs: Dialogs, lock: asyncio.Lock, *, limit: float) -> None:
+    def __init__(self, connection: CdpConnection, target: Target, dialog: "asyncio.Future[str]", *, limit: float) -> None:
         self.target = target
-        self._pages = pages
-        self._dialogs = dialogs
-        self._lock = lock
+        self._connection = connection
+        self._dialog = dialog
         self._limit = limit
-        self._timeout = asyncio.timeout(limit)
-        self._dialog: asyncio.Future[str] | None = None
-
-    async def __aenter__(self) -> "Page":
-        await self._timeout.__aenter__()
-        try:
-            await self._lock.acquire()
-        except BaseException as error:
-            await self._timeout.__aexit__(type(error), error, error.__traceback__)
-            raise
-        self._dialog = self._dialogs.next_on(self.target.id)
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if self._dialog is not None:
-            self._dialog.cancel()
-        self._lock.release()
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError as late:
-            raise AgentError(AgentErrorCode.TIMEOUT, f"the page did not get there within {self._limit:g} s") from late
 
     async def command(self, method: str, params: Params | None = None) -> Params:
         """A CDP command on this page's session."""
-        return await self.within(self._pages.connection.command(method, params, session=self.target.session, limit=self._limit))
+        return await self.within(self._connection.command(method, params, session=self.target.session, limit=self._limit))
 
     async def within(self, waited: Awaitable[T]) -> T:
         """Wait for something on this page; a crash or an unattended dialog ends the wait with an error."""
         if self.target.crashed:
             raise AgentError(AgentErrorCode.PAGE_CRASHED, "the page has crashed; navigate to bring it back")
         waiting = asyncio.ensure_future(waited)
-        assert self._dialog is not None  # noqa: S101  set by __aenter__
         try:
             both: set[asyncio.Future[Any]] = {waiting, self._dialog}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
