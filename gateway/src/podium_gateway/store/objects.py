@@ -90,12 +90,13 @@ class _Measured:
 
 async def _chunks(content: AsyncIterable[bytes] | bytes) -> AsyncIterator[bytes]:
     if isinstance(content, bytes):
-        yield content
+        for start in range(0, len(content), READ):
+            yield content[start : start + READ]
         return
     async for chunk in content:
         yield chunk
 
 
-async def _pieces(answer: obstore.GetResult) -> AsyncIterator[bytes]:
+async def _pieces(answer: "obstore.GetResult") -> AsyncIterator[bytes]:
     async for piece in answer.stream(min_chunk_size=READ):
         yield bytes(piece)

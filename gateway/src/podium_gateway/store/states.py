@@ -1,5 +1,6 @@
 """The saved state of sessions: one document for each id of a user, written by its newest run only."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +49,7 @@ class SavedStates:
         before = await self.find(user_id, session_id)
         if before is not None and before.run > run:
             raise StaleRun()
-        if before is not None and before.run == run and before.sha256 == hashlib.sha256(state).hexdigest():
+        if before is not None and before.run == run and before.sha256 == await asyncio.to_thread(_hash, state):
             return  # saved every few seconds, and mostly nothing has changed
         stored = await self._objects.put("states", state, limit=self._largest)
         try:
@@ -65,7 +66,9 @@ class SavedStates:
             if (there := await self.find(user_id, session_id)) is None:
                 return None
             try:
-                return SavedState.model_validate_json(await self._objects.get(there.object_key))
+                document = await self._objects.get(there.object_key)
+                # It may be megabytes, and the loop carries everybody's bytes.
+                return await asyncio.to_thread(SavedState.model_validate_json, document)
             except FileNotFoundError:
                 continue
             except ValidationError as error:
@@ -124,6 +127,10 @@ class SavedStates:
             except IntegrityError:
                 continue
         raise Unavailable("the state is being written by several runs at once")
+
+
+def _hash(state: bytes) -> str:
+    return hashlib.sha256(state).hexdigest()
 
 
 def _of(user_id: str, session_id: str) -> Any:
