@@ -51,7 +51,7 @@ async def _account_command(given: argparse.Namespace, settings: Settings) -> Non
 def _serve(settings: Settings) -> int:
     from podium_gateway.serve import run  # the whole gateway; a command about keys does not need it
 
-    run(settings)
+    run(settings, os.environ)
     return 0
 
 

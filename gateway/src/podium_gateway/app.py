@@ -1,0 +1,47 @@
+"""The public app: the faces, put together over the parts of one running service."""
+
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
+
+from podium_gateway.faces import rendering
+from podium_gateway.faces.context import Parts
+from podium_gateway.faces.edge import Edge
+from podium_gateway.faces.rbs.browser import browser
+from podium_gateway.faces.rbs.records import records
+from podium_gateway.faces.rbs.sessions import sessions
+from podium_gateway.faces.rbs.sockets import devtools_sockets
+from podium_gateway.faces.rbs.vnc import live_page, live_sockets, novnc_files
+from podium_gateway.system import system
+
+__all__ = ["build"]
+
+_ABOUT: Final = """A browser of its own for every caller: create a session, drive it over CDP
+(`wss://…/ws/{session_id}?mode=browser&access_token=KEY`, for Playwright and Puppeteer as they come), watch it live, end it.
+
+Every path below `/api` needs an API key: `Authorization: Bearer KEY`, `X-API-Key: KEY`, or `access_token`, `token` or `api_key`
+in the query. Connecting to `/ws/{session_id}` creates the session where there is none; the last connection leaving ends it."""
+
+
+def build(parts: Parts) -> FastAPI:
+    """The ASGI app; serve it with uvicorn and `ws=podium_system.splice.SpliceProtocol`."""
+    app = FastAPI(
+        title="Podium",
+        summary="A browser of its own for every caller.",
+        description=_ABOUT,
+        version=version("podium-gateway"),
+        max_body_size=parts.settings.max_body,
+    )
+    app.state.parts = parts
+    app.add_middleware(Edge, settings=parts.settings, metrics=parts.metrics)
+    rendering.install(app)
+    for user_scoped in (False, True):
+        for routes in (sessions, browser, records):
+            app.include_router(routes(user_scoped=user_scoped))
+    app.include_router(live_page())
+    app.include_router(live_sockets())
+    app.include_router(devtools_sockets())
+    app.include_router(system())
+    app.mount("/novnc", novnc_files(parts.settings.novnc))
+    return app

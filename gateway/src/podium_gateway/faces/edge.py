@@ -1,0 +1,135 @@
+"""What every request meets first: its id, the Host check, the access log and the last catch.
+
+The log says the route's template, not the path: ids are in other events, and queries may hold tokens.
+"""
+
+import ipaddress
+import json
+import logging
+import re
+import secrets
+import time
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from podium_gateway.metrics import Metrics
+from podium_gateway.settings import Settings
+
+__all__ = ["Edge", "host_allowed", "is_loopback"]
+
+log = logging.getLogger(__name__)
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REFUSED: Final = json.dumps(
+    {
+        "detail": "this Podium listens on loopback only and does not know itself by that Host; set PODIUM_PUBLIC_URL",
+        "code": "unknown_host",
+    }
+).encode()
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host name or address (IPv6 with or without brackets) means this machine."""
+    name = name.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def host_allowed(host: str, *, public: Collection[str]) -> bool:
+    """Whether a loopback listener answers to this `Host` header.
+
+    A page of any site can point a name of its own at 127.0.0.1 (DNS rebinding); its Host is then that name.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(name) or name in public
+
+
+class Edge:
+    """ASGI middleware around the whole app."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._check_host = is_loopback(settings.host)
+        public = urlsplit(settings.public_url).hostname
+        self._public = frozenset({public} if public else ())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if self._check_host and not host_allowed(headers.get("host", ""), public=self._public):
+            await _refuse(scope, send)
+            return
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+            return
+        await self._http(scope, receive, send, request_id=_request_id(headers))
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
+        status = 0
+        began = time.perf_counter()
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                added = MutableHeaders(scope=message)
+                added["x-request-id"] = request_id
+                added["x-content-type-options"] = "nosniff"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed)
+        except Exception as error:  # the boundary of this request
+            log.error("request_failed", extra={"request": request_id, "error": type(error).__name__}, exc_info=error)
+            if status:
+                raise
+            body = {"detail": f"an internal error; the log knows more under {request_id}", "code": "internal"}
+            await _answer(observed, 500, json.dumps(body).encode())
+        finally:
+            self._metrics.answered(status or 500)
+            log.info(
+                "request",
+                extra={
+                    "method": scope["method"],
+                    "route": _template(scope),
+                    "status": status,
+                    "ms": round((time.perf_counter() - began) * 1000, 1),
+                    "request": request_id,
+                },
+            )
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _template(scope: Scope) -> str:
+    route = scope.get("route")
+    return str(getattr(route, "path_format", None) or getattr(route, "path", "-"))
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
+    await _answer(send, 421, _REFUSED, kind=kind)
+
+
+async def _answer(send: Send, status: int, body: bytes, *, kind: str = "http.response") -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": f"{kind}.start", "status": status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})

@@ -1,0 +1,41 @@
+import RFB from "/novnc/core/rfb.js";
+
+const screen = document.getElementById("screen");
+const state = document.getElementById("state");
+const dot = document.getElementById("dot");
+const again = document.getElementById("again");
+
+// The token stays in the query that this page was opened with; the socket needs the same one.
+const target = new URL(document.body.dataset.socket, location.href);
+target.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+target.host = location.host;
+target.search = location.search;
+
+function show(text, name) {
+  state.textContent = text;
+  dot.className = name;
+  document.body.dataset.state = name;
+  again.hidden = name !== "ended";
+}
+
+function connect() {
+  show("connecting", "connecting");
+  screen.replaceChildren();
+  const rfb = new RFB(screen, target.href, { wsProtocols: ["binary"] });
+  rfb.scaleViewport = true;
+  rfb.clipViewport = false;
+  rfb.focusOnClick = true;
+  let connected = false;
+  rfb.addEventListener("connect", () => {
+    connected = true;
+    show("connected", "connected");
+    rfb.focus();
+  });
+  rfb.addEventListener("disconnect", () => {
+    show(connected ? "session ended" : "no connection to the session", "ended");
+  });
+  rfb.addEventListener("securityfailure", () => show("the screen refused the connection", "ended"));
+}
+
+again.addEventListener("click", connect);
+connect();

@@ -1,0 +1,57 @@
+"""The DevTools sockets: connecting creates the session where there is none, and the last one leaving ends it."""
+
+from fastapi import APIRouter, WebSocket
+from starlette.datastructures import QueryParams
+
+from podium_gateway.auth.caller import Caller
+from podium_gateway.errors import InvalidRequest, PodiumError
+from podium_gateway.faces.context import admit, parts_of
+from podium_gateway.faces.rendering import rendered
+from podium_gateway.faces.urls import openable
+from podium_gateway.sessions.runs import Wish
+from podium_gateway.tunnels import TunnelOwner
+
+__all__ = ["devtools_path", "devtools_sockets"]
+
+
+def devtools_path(mode: str | None) -> str:
+    """The agent's path for a `mode`: the browser's socket, or (not given) the active page's. Raises `InvalidRequest`."""
+    match mode:
+        case "browser":
+            return "/cdp"
+        case None | "" | "page":
+            return "/cdp/page"
+    raise InvalidRequest("mode must be browser or page")
+
+
+def _wish(query: QueryParams) -> Wish:
+    url = query.get("url")
+    try:
+        return Wish(url=openable(url) if url else None)
+    except ValueError as error:
+        raise InvalidRequest(f"url: {error}") from error
+
+
+async def _carry(socket: WebSocket, caller: Caller, session_id: str) -> None:
+    parts = parts_of(socket)
+    path = devtools_path(socket.query_params.get("mode"))
+    live = await parts.sessions.create(caller, _wish(socket.query_params), session_id=session_id)
+    place = await parts.sessions.ready(live)
+    owner = TunnelOwner(live.uid, live.session_id, caller.key_id, kind="cdp")
+    await parts.tunnels.carry(socket, place.agent, path, owner=owner, tunnel=parts.tunnel)
+
+
+def devtools_sockets() -> APIRouter:
+    """Both spellings; the user in the path must be the key's."""
+    routes = APIRouter()
+
+    @routes.websocket("/ws/{session_id}")
+    @routes.websocket("/users/{user_id}/ws/{session_id}")
+    async def devtools(socket: WebSocket, session_id: str) -> None:
+        """Bytes between the client and Chromium, after the question who is asking."""
+        try:
+            await _carry(socket, await admit(socket), session_id)
+        except PodiumError as error:
+            await socket.send_denial_response(rendered(error, upgrade=True))
+
+    return routes

@@ -1,0 +1,170 @@
+"""The local provisioner: runs mapped to agent children, warm from the pool or started for the purpose."""
+
+import asyncio
+import logging
+import secrets
+from typing import Final
+
+from podium_gateway.agents import AgentClient
+from podium_gateway.errors import PodiumError
+from podium_gateway.provision.local.child import AgentChild, Limits
+from podium_gateway.provision.local.folders import Folders
+from podium_gateway.provision.local.launch import Launcher
+from podium_gateway.provision.local.pool import WarmPool
+from podium_gateway.provision.local.ports import Ports
+from podium_gateway.provision.local.sweep import sweep
+from podium_gateway.provision.local.uids import Uids
+from podium_gateway.provision.port import Launch, OnEnded, Place, RunEnded, RunKey, RunRequest, StartFailed
+from podium_gateway.tasks import Tasks
+from podium_protocol.reasons import EndReason
+from podium_protocol.signing import RequestSigner
+from podium_system.splice import Target
+
+__all__ = ["LocalProvisioner"]
+
+log = logging.getLogger(__name__)
+
+CLOSE_LIMIT: Final = 20.0
+"""Seconds for everything to be gone when the gateway closes: above an agent's whole way from polite to killed."""
+
+
+class LocalProvisioner:
+    """Implements `Provisioner` with child processes; `open` before use, `close` after."""
+
+    def __init__(
+        self,
+        folders: Folders,
+        launcher: Launcher,
+        *,
+        signer: RequestSigner,
+        uids: Uids,
+        ports: Ports,
+        limits: Limits,
+        headless: bool,
+        warm: int,
+        node: str,
+    ) -> None:
+        self._folders = folders
+        self._launcher = launcher
+        self._signer = signer
+        self._uids = uids
+        self._ports = ports
+        self._limits = limits
+        self._headless = headless
+        self._node = node
+        self._children: set[AgentChild] = set()
+        self._runs: dict[RunKey, AgentChild] = {}
+        self._on_ended: OnEnded = lambda ended: None
+        self._tasks = Tasks("local")
+        self._pool = WarmPool(warm, start=lambda: self._start(headless=headless))
+        self._filling: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def open(self) -> None:
+        """Clean what a gateway that was killed left, and begin to fill the pool."""
+        self._folders.prepare()
+        for left in self._folders.left():
+            uid = left.folder.stat().st_uid if left.folder.exists() else 0
+            own = None if uid in (0, self._folders.root.stat().st_uid) else uid
+            killed = await asyncio.to_thread(sweep, left, uid=own, leader=None)
+            log.warning("leftover_removed", extra={"agent": left.name, "processes": killed})
+        self._filling = self._tasks.start(self._pool.keep(), name="warm-pool")
+
+    def subscribe(self, on_ended: OnEnded) -> None:
+        """See `Provisioner`."""
+        self._on_ended = on_ended
+
+    def warm(self) -> int:
+        """See `Provisioner`."""
+        return self._pool.ready()
+
+    def attached(self, key: RunKey) -> None:
+        """Refill only now, behind the caller's back."""
+        if key in self._runs:
+            self._pool.handed_over()
+
+    async def create(self, request: RunRequest) -> Place:
+        """See `Provisioner`."""
+        headless = self._headless if request.headless is None else request.headless
+        launch: Launch = "warm"
+        # An agent may die between its last answer and now; then the next one, at last a new one.
+        while headless == self._headless and (child := self._pool.claim()) is not None:
+            if await self._bind(child, request):
+                return self._place(child, request, launch=launch)
+        launch = "cold"
+        if self._closing:
+            raise StartFailed(EndReason.EVICTED, "the gateway is shutting down")
+        child = self._start(headless=headless)
+        self._runs[request.key] = child
+        try:
+            await asyncio.shield(child.ready)
+        except StartFailed:
+            self._runs.pop(request.key, None)
+            await asyncio.shield(child.exited)
+            raise
+        if not await self._bind(child, request):
+            raise StartFailed(EndReason.AGENT_CRASHED, "the browser's agent could not be bound")
+        return self._place(child, request, launch=launch)
+
+    async def _bind(self, child: AgentChild, request: RunRequest) -> bool:
+        """Whether the child is the run's now. Raises `StartFailed` when the run's end was asked for meanwhile."""
+        self._runs[request.key] = child
+        try:
+            await child.agent.bind(request.key.session_uid, request.key.run)
+        except PodiumError as error:
+            self._runs.pop(request.key, None)
+            asked = child.ending
+            ended = await child.end(EndReason.AGENT_CRASHED, "the agent could not be bound")
+            log.warning("bind_failed", extra={"agent": child.paths.name, "error": error.message})
+            if asked:
+                raise StartFailed(ended.reason, ended.message) from error
+            return False
+        child.bound(deadline=asyncio.get_running_loop().time() + request.max_lifetime)
+        return True
+
+    def _place(self, child: AgentChild, request: RunRequest, *, launch: Launch) -> Place:
+        def tell(_: object) -> None:
+            self._runs.pop(request.key, None)
+            ended = child.exited.result()
+            self._on_ended(RunEnded(request.key, ended.reason, ended.message))
+
+        child.exited.add_done_callback(tell)
+        log.info("agent_bound", extra={"agent": child.paths.name, "session_uid": request.key.session_uid, "launch": launch})
+        return Place(child.agent, launch=launch, node=self._node, headless=child.headless)
+
+    async def end(self, key: RunKey, *, reason: EndReason, message: str = "") -> None:
+        """See `Provisioner`."""
+        if (child := self._runs.get(key)) is not None:
+            await child.end(reason, message)
+
+    def _start(self, *, headless: bool) -> AgentChild:
+        """A new child whose life has begun."""
+        paths = self._folders.of(secrets.token_hex(4))
+        agent = AgentClient(Target(socket=str(paths.socket)), signer=self._signer)
+        child = AgentChild(paths, agent, uid=self._uids.take(), port=self._ports.take(), headless=headless, limits=self._limits)
+        self._children.add(child)
+        self._tasks.start(self._life(child), name=f"agent-{paths.name}")
+        return child
+
+    async def _life(self, child: AgentChild) -> None:
+        try:
+            await child.run(self._launcher)
+        finally:
+            self._children.discard(child)
+            if child.clean:
+                self._uids.give_back(child.uid)
+                self._ports.give_back(child.port)
+
+    async def close(self) -> None:
+        """See `Provisioner`."""
+        self._closing = True
+        if self._filling is not None:
+            self._filling.cancel()
+        ends = [child.end(EndReason.EVICTED, "the gateway stopped") for child in self._children]
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT):
+                await asyncio.gather(*ends)
+        except TimeoutError:
+            log.error("agents_outlive_the_gateway", extra={"agents": len(self._children)})
+        await self._tasks.close()
+        self._folders.remove()

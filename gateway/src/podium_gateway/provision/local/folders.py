@@ -1,0 +1,118 @@
+"""Where agents keep their sockets and sessions their files, and the lock that makes it one gateway's.
+
+Outside the checkout and outside `PODIUM_HOME`: a session's user must be able to reach its own folder, and Unix socket paths
+must stay short (108 bytes in the kernel). Layout, with the modes that keep sessions apart:
+
+    <root>/            0711  ours
+      gateway/         0700  internal.sock, where agents report
+      agents/          0700  <name>.sock
+      sessions/        0711  <name>/ (0700, the session's user), <name>.end.json
+"""
+
+import fcntl
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["AgentPaths", "Folders", "HomeInUse", "hold_home"]
+
+
+class HomeInUse(Exception):
+    """Another gateway serves from the same home."""
+
+
+@contextmanager
+def hold_home(home: Path) -> Iterator[None]:
+    """Make `home` ours until the end of the block or of the process. Raises `HomeInUse`."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(home / "lock", "a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            message = f"another Podium (process {holder}) already serves from {home}; stop it, or set PODIUM_HOME"
+            raise HomeInUse(message) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPaths:
+    """The places of one agent."""
+
+    name: str
+    folder: Path
+    socket: Path
+
+    @property
+    def end_note(self) -> Path:
+        """Where the agent says why it ended, beside its folder."""
+        return self.folder.with_name(self.folder.name + ".end.json")
+
+    @property
+    def display_note(self) -> Path:
+        """Holds the number of the X display, while there is one."""
+        return self.folder / "display"
+
+    def display(self) -> int | None:
+        """The number of the agent's X display, as far as it said."""
+        try:
+            return int(self.display_note.read_text(encoding="ascii").strip().lstrip(":"))
+        except (OSError, ValueError):
+            return None
+
+    def remove(self) -> None:
+        """Folder, socket and note; none of them need exist."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.socket.unlink(missing_ok=True)
+        self.end_note.unlink(missing_ok=True)
+
+
+class Folders:
+    """The layout under one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._sessions = root / "sessions"
+        self._agents = root / "agents"
+        self.internal_socket = root / "gateway" / "internal.sock"
+
+    def prepare(self) -> None:
+        """Make the folders. Raises `PermissionError` when the root is somebody else's or a link."""
+        # A umask of 077 must not keep the sessions' users out.
+        if not self.root.parent.exists():
+            self.root.parent.mkdir(parents=True)
+            self.root.parent.chmod(0o711)
+        for folder, mode in (
+            (self.root, 0o711),
+            (self._sessions, 0o711),
+            (self._agents, 0o700),
+            (self.internal_socket.parent, 0o700),
+        ):
+            folder.mkdir(mode=mode, exist_ok=True)
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+                raise PermissionError(f"{folder} is not a folder of our own; remove it")
+            folder.chmod(mode)
+        self.internal_socket.unlink(missing_ok=True)
+
+    def of(self, name: str) -> AgentPaths:
+        """The places of the agent called `name`."""
+        return AgentPaths(name, self._sessions / name, self._agents / f"{name}.sock")
+
+    def left(self) -> list[AgentPaths]:
+        """What is there, be it in use or left by a gateway that was killed."""
+        names = {entry.name.removesuffix(".end.json") for entry in self._sessions.iterdir()}
+        names |= {entry.name.removesuffix(".sock") for entry in self._agents.iterdir()}
+        return [self.of(name) for name in sorted(names)]
+
+    def remove(self) -> None:
+        """The whole root, at the very end."""
+        shutil.rmtree(self.root, ignore_errors=True)

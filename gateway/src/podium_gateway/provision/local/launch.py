@@ -1,0 +1,48 @@
+"""How an agent is started: its command line and the environment it gets."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from podium_gateway.provision.local.folders import AgentPaths
+
+__all__ = ["Launcher", "environment_for_agents"]
+
+# Everything else stays here: database passwords are in this process' environment, and an agent's goes to its browser.
+_PASSED: Final = ("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "HOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "FONTCONFIG_PATH")
+
+
+def environment_for_agents(environ: Mapping[str, str]) -> dict[str, str]:
+    """The part of `environ` that an agent may see."""
+    return {name: value for name, value in environ.items() if name in _PASSED or name.startswith(("LC_", "PYTHON"))}
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """What all agents of one gateway have in common."""
+
+    key: str
+    """`<key id>=<public key>` of the gateway, as the agent takes it."""
+    environment: Mapping[str, str] = field(repr=False)
+    chromium: str = ""
+    sandbox: str = "preferred"
+    log_level: str = "INFO"
+
+    def command(self, paths: AgentPaths, *, uid: int | None, headless: bool, port: int, ready_fd: int) -> list[str]:
+        """The agent's command line. `port` 0 leaves the choice of the DevTools port to Chromium."""
+        return [
+            *(sys.executable, "-m", "podium_agent"),
+            *("--listen", f"unix:{paths.socket}"),
+            *("--folder", str(paths.folder)),
+            *("--key", self.key),
+            *(() if uid is None else ("--uid", str(uid))),
+            *(("--headless",) if headless else ()),
+            *("--ready-fd", str(ready_fd)),
+            *(("--devtools-port", str(port)) if port else ()),
+            *(("--chromium", self.chromium) if self.chromium else ()),
+            *("--sandbox", self.sandbox),
+            *("--log-level", self.log_level),
+            *("--parent", str(os.getpid())),
+        ]

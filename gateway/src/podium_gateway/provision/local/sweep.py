@@ -1,0 +1,96 @@
+"""Leaving nothing behind: processes, X displays, files and shared memory of an agent that is gone.
+
+An agent that ends by itself has done all this. One that was killed has not; its children die by the parent-death signal, and
+what the kernel does not undo is undone here.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Final
+
+from podium_gateway.provision.local.folders import AgentPaths
+from podium_system.processes import facts, pids_of_user
+
+__all__ = ["processes_left", "remove_display", "sweep"]
+
+LIMIT: Final = 5.0
+"""Seconds to wait for killed processes to be gone; pid 1 has been seen to reap 2 s late, zombies do not count."""
+_SHARED: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - where anybody may leave files
+_X_FOLDER: Final = Path("/tmp")  # noqa: S108 - where X servers keep their locks, by convention
+
+
+def processes_left(paths: AgentPaths, *, uid: int | None, leader: int | None) -> list[int]:
+    """Living processes of one agent: its user's, or those of its process session or that name its folder."""
+    if uid is not None:
+        return pids_of_user(uid)
+    marker = os.fsencode(paths.folder)
+    found = []
+    for name in os.listdir("/proc") if Path("/proc").is_dir() else ():
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            stat = Path("/proc", name, "stat").read_text(encoding="utf-8", errors="replace")
+            fields = stat[stat.rindex(")") + 2 :].split()
+            if fields[0] in "ZX":
+                continue
+            if int(fields[3]) == leader or any(_names(Path("/proc", name, part), marker) for part in ("cmdline", "environ")):
+                found.append(int(name))
+    return found
+
+
+def _names(file: Path, marker: bytes) -> bool:
+    try:
+        return marker in file.read_bytes()
+    except OSError:
+        return False
+
+
+def remove_display(number: int, *, folder: Path = _X_FOLDER) -> None:
+    """Remove what an X server leaves when it is killed, unless the one that holds the display lives."""
+    lock = folder / f".X{number}-lock"
+    with contextlib.suppress(OSError, ValueError):
+        holder = facts(int(lock.read_text(encoding="ascii").strip()))
+        if holder is not None and holder.alive:
+            return
+    for left in (lock, folder / ".X11-unix" / f"X{number}"):
+        with contextlib.suppress(OSError):
+            left.unlink(missing_ok=True)
+
+
+def _remove_files_of(uid: int) -> None:
+    # The uid is given to another session some day, and that one must find nothing.
+    for folder in _SHARED:
+        with contextlib.suppress(OSError):
+            for entry in list(os.scandir(folder)):
+                with contextlib.suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_uid != uid:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                    else:
+                        os.unlink(entry.path)
+
+
+def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> int:
+    """Remove all that is left; blocks up to `LIMIT`. Gives the number of processes that had to be killed."""
+    killed: set[int] = set()
+    deadline = time.monotonic() + LIMIT
+    while left := processes_left(paths, uid=uid, leader=leader):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        killed.update(left)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    display = paths.display()
+    if display is not None:
+        remove_display(display)
+    paths.remove()
+    if uid is not None:
+        _remove_files_of(uid)
+    return len(killed)

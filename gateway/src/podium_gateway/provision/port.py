@@ -1,0 +1,93 @@
+"""The port between the session core and the places that browsers run in.
+
+A run is created once, ends once, and its end is told once to whoever subscribed, with the reason. A place that is
+asked for the end of a run it does not know does nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from podium_gateway.agents import AgentClient
+from podium_protocol.reasons import EndReason
+
+__all__ = ["Launch", "OnEnded", "Place", "Provisioner", "RunEnded", "RunKey", "RunRequest", "StartFailed"]
+
+Launch = Literal["warm", "cold"]
+"""Whether a waiting browser was taken or one was started."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """One browser's life: the session's uid and the number of the run."""
+
+    session_uid: str
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a place has to provide. Times in seconds."""
+
+    key: RunKey
+    max_lifetime: float
+    """Hard limit from the moment it is bound; the place enforces it."""
+    headless: bool | None = None
+    """Another kind than the place's own default cannot come warm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A browser that belongs to the run: its agent is bound and answers."""
+
+    agent: AgentClient
+    launch: Launch
+    node: str
+    """The machine, as operators know it."""
+    headless: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """Nothing of the run is left."""
+
+    key: RunKey
+    reason: EndReason
+    message: str
+
+
+OnEnded = Callable[[RunEnded], None]
+
+
+class StartFailed(Exception):
+    """The place could not provide a browser; nothing of the run is left."""
+
+    def __init__(self, reason: EndReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class Provisioner(Protocol):
+    """What an adapter does."""
+
+    async def create(self, request: RunRequest) -> Place:
+        """Find or start a browser and bind it to the run, within the place's start timeout. Raises `StartFailed`."""
+
+    async def end(self, key: RunKey, *, reason: EndReason, message: str = "") -> None:
+        """Have the run saved and closed; returns when nothing of it is left, within the place's own limits.
+
+        Also ends a run that is still being created.
+        """
+
+    def attached(self, key: RunKey) -> None:
+        """The run's browser is in its caller's hands: what was put off for its sake may begin."""
+
+    def subscribe(self, on_ended: OnEnded) -> None:
+        """Tell the end of each run that `create` returned a place for. The callback must not block."""
+
+    def warm(self) -> int:
+        """Browsers that wait, ready to be taken."""
+
+    async def close(self) -> None:
+        """End everything that is left, at once, and forget it."""

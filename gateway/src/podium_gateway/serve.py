@@ -1,0 +1,157 @@
+"""`podium serve`: start, run until told to stop, end in order.
+
+Two servers share one loop: the public one, and the internal one on a Unix socket where agents report. The order of the end
+matters: no new sessions first, then every session in good order while its agent can still report, then the rest.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from podium_gateway.accounts import ensure_first_user
+from podium_gateway.assemble import Gateway, assemble, local_provisioner
+from podium_gateway.banner import banner
+from podium_gateway.home import prepare_home
+from podium_gateway.provision.local.folders import Folders, HomeInUse, hold_home
+from podium_gateway.settings import Settings
+from podium_gateway.store.database import Database
+from podium_gateway.tasks import Tasks
+from podium_system.logs import configure
+from podium_system.splice import SpliceProtocol
+
+__all__ = ["run"]
+
+log = logging.getLogger(__name__)
+
+STOP_MARGIN: Final = 15.0
+"""Seconds beyond a session's own grace until it is killed; the steps behind the grace add up to 13."""
+ANSWERS: Final = 2
+"""Seconds that open requests and tunnels may still take when the servers stop."""
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours: sessions end before servers do."""
+        yield
+
+
+def run(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Serve until SIGINT or SIGTERM; a second one stops at once. Exits with a sentence when it cannot serve."""
+    configure(settings.log_level)
+    prepare_home(settings.home)
+    try:
+        with hold_home(settings.home), _listen(settings) as listener:
+            uvloop.run(_serve(settings, environ, listener))
+    except HomeInUse as error:
+        sys.exit(f"podium: {error}")
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
+    except OSError as error:
+        sys.exit(f"podium: cannot listen on {settings.host} port {settings.port}: {error.strerror}; set PORT to another")
+
+
+def _listen_inside(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(256)
+    return listener
+
+
+async def _serve(settings: Settings, environ: Mapping[str, str], listener: socket.socket) -> None:
+    stop = _stop_on_signals()
+    folders = Folders(settings.runtime)
+    provisioner = local_provisioner(settings, folders, environ, uid=os.geteuid())
+    await provisioner.open()  # first, so that the first browser starts while the database opens
+    try:
+        async with await Database.open(settings.database_url) as database:
+            gateway = assemble(settings, database, provisioner, internal_socket=str(folders.internal_socket))
+            await gateway.runs.recover()
+            first = await ensure_first_user(gateway.accounts, gateway.keyring, settings.home, now=datetime.now(UTC))
+            with _listen_inside(folders.internal_socket) as inside:
+                async with _serving(gateway.internal, inside, name="internal"), Tasks("gateway") as tasks:
+                    tasks.start(gateway.tunnels.watch_keys(gateway.accounts.revoked_among), name="revoked-keys")
+                    async with _serving(gateway.public, listener, name="public") as server:
+                        port = listener.getsockname()[1]
+                        sys.stdout.write(banner(settings, first, port=port, cwd=Path.cwd()))
+                        sys.stdout.flush()
+                        log.info("serving", extra={"host": settings.host, "port": port, "sessions": settings.max_sessions})
+                        await _until(stop, server)
+                        await _end_sessions(gateway, settings)
+                    await provisioner.close()
+                    await gateway.runs.close()
+    finally:
+        await provisioner.close()
+    log.info("stopped")
+
+
+async def _until(stop: asyncio.Event, server: "asyncio.Task[None]") -> None:
+    told = asyncio.ensure_future(stop.wait())
+    first: set[asyncio.Future[Any]] = {told, server}
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+
+
+async def _end_sessions(gateway: Gateway, settings: Settings) -> None:
+    count = gateway.sessions.count()
+    log.info("stopping", extra={"sessions": count})
+    if count:
+        sys.stdout.write(f"Ending {count} session{'s' if count > 1 else ''}; Ctrl-C again to stop at once.\n")
+        sys.stdout.flush()
+    await gateway.sessions.close(limit=settings.stop_grace + STOP_MARGIN)
+
+
+@asynccontextmanager
+async def _serving(app: ASGIApp, listener: socket.socket, *, name: str) -> AsyncIterator["asyncio.Task[None]"]:
+    """Serve `app` for the time of the block."""
+    config = uvicorn.Config(
+        app,
+        ws=SpliceProtocol,
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=ANSWERS,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]), name=f"{name}-server")
+    try:
+        yield task
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+
+    def told() -> None:
+        if stop.is_set():
+            # Agents die with us, and the next start removes what they leave.
+            os._exit(130)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told)
+    return stop

@@ -1,0 +1,173 @@
+"""The use cases of sessions: create, find, wait for, drive, end. Every face comes through here.
+
+Requests set things in motion and wait, each with a limit; what lasts as long as a run belongs to `runs`. So a caller who
+hangs up changes nothing.
+"""
+
+import asyncio
+import contextlib
+import logging
+from typing import Final
+
+from podium_gateway.agents import Image
+from podium_gateway.auth.caller import Caller
+from podium_gateway.errors import (
+    BrowserFailed,
+    CapacityExhausted,
+    PodiumError,
+    SessionEnded,
+    SessionNotFound,
+    SessionNotReady,
+    SessionTaken,
+    ShuttingDown,
+    Unavailable,
+)
+from podium_gateway.provision.port import Place, Provisioner
+from podium_gateway.sessions.catalog import Catalog, LiveSession
+from podium_gateway.sessions.lifecycle import Status
+from podium_gateway.sessions.names import new_session_id, valid_session_id
+from podium_gateway.sessions.runs import Runs, Wish
+from podium_gateway.settings import Settings
+from podium_gateway.store.sessions import SessionRecord, SessionRecords
+from podium_protocol.operations import Navigate, Navigated, Screenshot
+from podium_protocol.reasons import EndReason
+
+__all__ = ["Sessions"]
+
+log = logging.getLogger(__name__)
+
+END_LIMIT: Final = 30.0
+"""Seconds a caller waits for an end: above a place's whole way from polite to killed."""
+_USABLE: Final = frozenset({Status.CREATING, Status.RUNNING})
+
+
+class Sessions:
+    """The sessions of all users. What is not the caller's is not found."""
+
+    def __init__(
+        self, catalog: Catalog, runs: Runs, *, provisioner: Provisioner, records: SessionRecords, settings: Settings
+    ) -> None:
+        self._catalog = catalog
+        self._runs = runs
+        self._provisioner = provisioner
+        self._records = records
+        self._settings = settings
+        self._closing = False
+
+    async def create(self, caller: Caller, wish: Wish, *, session_id: str | None = None) -> LiveSession:
+        """A session of that id: the caller's live one, else a new run. Answers as soon as it is stored, still `creating`.
+
+        Raises `SessionTaken`, `CapacityExhausted`, `ShuttingDown`, `InvalidRequest`.
+        """
+        name = new_session_id() if session_id is None else valid_session_id(session_id)
+        while (live := self._catalog.get(name)) is not None:
+            if live.user_id != caller.user_id:
+                raise SessionTaken
+            if live.life.status in _USABLE:
+                await _within(live.began, self._settings.ready_wait)
+                if live.key is not None:
+                    return live
+            else:  # its last run is being put away
+                await _within(live.over, END_LIMIT)
+        if self._closing:
+            raise ShuttingDown
+        if len(self._catalog) >= self._settings.max_sessions:
+            raise CapacityExhausted
+        return await self._runs.begin(caller, name, wish)
+
+    def live(self, caller: Caller, session_id: str) -> LiveSession:
+        """The caller's live session. Raises `SessionNotFound`."""
+        live = self._catalog.get(session_id)
+        if live is None or live.user_id != caller.user_id:
+            raise SessionNotFound
+        return live
+
+    def all_live(self, caller: Caller) -> list[LiveSession]:
+        """The caller's live sessions, newest first."""
+        return self._catalog.of(caller.user_id)
+
+    def count(self) -> int:
+        """How many live, of all users."""
+        return len(self._catalog)
+
+    async def record(self, caller: Caller, session_id: str) -> SessionRecord:
+        """The session as it is stored, live or not: its newest run. Raises `SessionNotFound`."""
+        record = await self._records.get(caller.user_id, session_id)
+        if record is None:
+            raise SessionNotFound
+        return record
+
+    async def history(self, caller: Caller, *, limit: int, offset: int) -> tuple[list[SessionRecord], int]:
+        """A page of the caller's sessions, ended ones too, newest first; and how many there are."""
+        rows, total = await self._records.list(caller.user_id, live_only=False, limit=limit, offset=offset)
+        return list(rows), total
+
+    async def ready(self, live: LiveSession) -> Place:
+        """Wait for the browser. Raises `SessionNotReady`, `BrowserFailed` or `SessionEnded`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.ready_wait):
+                await live.settled.wait()
+        if not live.settled.is_set():
+            raise SessionNotReady
+        if live.life.status is Status.RUNNING and live.place is not None:
+            return live.place
+        if live.life.was_ready or live.life.status is not Status.FAILED:
+            raise SessionEnded
+        raise BrowserFailed(live.life.message or "the browser could not be started")
+
+    async def ping(self, live: LiveSession) -> None:
+        """Count as activity."""
+        place = await self.ready(live)
+        await place.agent.ping()
+
+    async def navigate(self, live: LiveSession, request: Navigate) -> Navigated:
+        """Load a URL in the session's page and wait for its load event."""
+        place = await self.ready(live)
+        navigated = await place.agent.navigate(request)
+        live.url = navigated.url
+        return navigated
+
+    async def screenshot(self, live: LiveSession, request: Screenshot) -> Image:
+        """An image of the session's page."""
+        place = await self.ready(live)
+        return await place.agent.screenshot(request)
+
+    async def end(self, live: LiveSession, *, reason: EndReason = EndReason.REQUESTED, message: str = "") -> None:
+        """End the session and wait until nothing is left of it. Raises `SessionNotFound` when that was asked before."""
+        if live.life.status not in _USABLE:
+            raise SessionNotFound
+        live.life = live.life.ending(reason, message)
+        log.info("session_ending", extra={"session": live.session_id, "run": live.run, "reason": reason})
+        await _within(live.began, END_LIMIT)
+        if live.key is not None:
+            await self._provisioner.end(live.key, reason=reason, message=message)
+            await _within(live.over, END_LIMIT)
+
+    def stop_taking(self) -> None:
+        """New sessions are refused from now on."""
+        self._closing = True
+
+    async def close(self, *, limit: float) -> None:
+        """End every session because the service stops, within `limit` seconds."""
+        self.stop_taking()
+        try:
+            async with asyncio.timeout(limit):
+                await asyncio.gather(*(self._evict(live) for live in self._catalog))
+        except TimeoutError:
+            log.error("sessions_outlive_the_gateway", extra={"sessions": len(self._catalog)})
+
+    async def _evict(self, live: LiveSession) -> None:
+        try:
+            await self.end(live, reason=EndReason.EVICTED, message="the service was stopped")
+        except SessionNotFound:
+            await live.over.wait()
+        except PodiumError as error:
+            log.warning("session_not_evicted", extra={"session": live.session_id, "error": error.message})
+
+
+async def _within(event: asyncio.Event, limit: float) -> None:
+    try:
+        async with asyncio.timeout(limit):
+            await event.wait()
+    except TimeoutError as error:
+        raise Unavailable("the session is still being put away") from error

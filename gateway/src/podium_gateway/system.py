@@ -1,0 +1,36 @@
+"""For whoever runs the service: is it well, and what does it count. Both answer without a key and name nobody."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse, Response
+from pydantic import BaseModel, Field
+
+from podium_gateway.faces.context import Service
+
+__all__ = ["Health", "system"]
+
+
+class Health(BaseModel):
+    """The service as a whole."""
+
+    status: Literal["healthy"] = "healthy"
+    service: Literal["remote-browser-service"] = "remote-browser-service"
+    active_sessions: int = Field(examples=[2])
+
+
+def system() -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["System"])
+
+    @routes.get("/health", summary="Is the service well")
+    async def health(parts: Service) -> Health:
+        """Answers as long as the service takes requests."""
+        return Health(active_sessions=parts.sessions.count())
+
+    @routes.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)
+    async def metrics(parts: Service) -> Response:
+        """Prometheus text format."""
+        return Response(parts.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return routes
