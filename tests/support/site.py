@@ -122,7 +122,7 @@ def running_site() -> Iterator[Site]:
     """Serve until the block ends; the port is the kernel's choice."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         site = Site(port=listener.getsockname()[1])
-        config = uvicorn.Config(_app(site), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(_app(site), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="site")
         # The socket listens already: a client that comes before the server waits in the backlog.
