@@ -32,7 +32,6 @@ class LiveSession:
     place: Place | None = None
     connections: Connections = field(default_factory=Connections)
     url: str | None = None
-    title: str | None = None
     headless: bool | None = None
     sandbox: SandboxState | None = None
     ready_at: datetime | None = None

@@ -198,7 +198,7 @@ class Runs:
         )
         status = await place.agent.attach(request)
         live.headless, live.sandbox = status.headless, status.sandbox
-        live.url, live.title = status.url or live.url, status.title
+        live.url = status.url or live.url
         live.ready_at = self._clock()
         live.life = live.life.ready()
         live.settled.set()

@@ -91,7 +91,6 @@ class SessionView(BaseModel):
     active_ws_connections: int = Field(examples=[1], description="Open DevTools connections.")
     active_vnc_connections: int = 0
     currentUrl: str | None = None  # noqa: N815
-    title: str | None = None
     headless: bool | None = None
     sandbox: SandboxState | None = Field(default=None, description="Whether Chromium's own sandbox is on, and how we know.")
     ws_url: str = Field(description="The browser's DevTools socket; add `access_token`.")
@@ -115,7 +114,6 @@ class SessionView(BaseModel):
             active_ws_connections=live.connections.cdp,
             active_vnc_connections=live.connections.vnc,
             currentUrl=live.url,
-            title=live.title,
             headless=live.headless,
             sandbox=live.sandbox,
             ws_url=links.devtools(live.session_id),
