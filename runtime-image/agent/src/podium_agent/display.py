@@ -81,13 +81,7 @@ class Display:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
             await self.process.wait()
-        # A display number is free the moment its server has gone: what is there now may be another session's. So only what
-        # still names our own process is removed.
-        lock = Path(f"/tmp/.X{self.number}-lock")  # noqa: S108  X's own names
-        with contextlib.suppress(OSError, ValueError):
-            if int(lock.read_text()) == self.process.pid:
-                Path(f"/tmp/.X11-unix/X{self.number}").unlink(missing_ok=True)  # noqa: S108
-                lock.unlink()
+        _remove_what_it_left(self.number, self.process.pid)
 
     def idle_seconds(self, limit: float = 0.5) -> float | None:
         """Seconds since a key or pointer event reached X (a viewer's hands, not CDP's). None when X does not say in time."""
@@ -98,6 +92,16 @@ class Display:
                 return _ask_idle(connection, self._cookie)
         except (OSError, struct.error):
             return None
+
+
+def _remove_what_it_left(number: int, pid: int) -> None:
+    # A display number is free the moment its server has gone: what is there now may be another session's. So only what
+    # still names our own process is removed.
+    lock = Path(f"/tmp/.X{number}-lock")  # noqa: S108  X's own names
+    with contextlib.suppress(OSError, ValueError):
+        if int(lock.read_text()) == pid:
+            Path(f"/tmp/.X11-unix/X{number}").unlink(missing_ok=True)  # noqa: S108
+            lock.unlink()
 
 
 def xauthority(cookie: bytes) -> bytes:
