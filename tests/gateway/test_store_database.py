@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import StatementError
 
 from podium_gateway.errors import Internal, Unavailable
+from podium_gateway.sessions.lifecycle import Status
 from podium_gateway.store.columns import to_json
 from podium_gateway.store.database import Database
 from podium_gateway.store.schema import metadata
@@ -116,7 +117,9 @@ async def test_times_come_back_aware_and_in_utc(stores: Stores) -> None:
 async def test_text_that_no_database_takes_is_stored_readable(stores: Stores) -> None:
     run = await stores.begin()
     await stores.events.append_own(run.uid, 1, type="console.message", data={"text": "a\0b\ud800c"}, time=NOW)
-    await stores.sessions.finish(run.uid, 1, status="failed", reason=EndReason.AGENT_CRASHED, message="a\0b\ud800", now=later(1))
+    await stores.sessions.finish(
+        run.uid, 1, status=Status.FAILED, reason=EndReason.AGENT_CRASHED, message="a\0b\ud800", now=later(1)
+    )
     [stored] = await stores.events.read(run.uid)
     assert stored.data == {"text": "a\0b\ud800c"}
     found = await stores.sessions.get("alice", "shop")

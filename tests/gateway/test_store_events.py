@@ -6,6 +6,7 @@ import random
 import pytest
 
 from podium_gateway.errors import SessionNotFound
+from podium_gateway.sessions.lifecycle import Status
 from podium_gateway.store.events import EventLog
 from podium_protocol.reasons import EndReason
 from support.store import NOW, Stores, event, later
@@ -67,7 +68,8 @@ async def test_concurrent_writers_get_one_order_without_gaps_or_doubles(stores: 
 
     numbers = list(range(50))
     random.Random(7).shuffle(numbers)
-    _, *given = await asyncio.gather(agent(), *(gateway(run.uid, n) for n in numbers), *(gateway(other.uid, n) for n in numbers))
+    writers = [gateway(uid, number) for uid in (run.uid, other.uid) for number in numbers]
+    _, given = await asyncio.gather(agent(), asyncio.gather(*writers))
 
     stored = await log.read(run.uid)
     assert [each.seq for each in stored] == list(range(1, 151))
@@ -79,7 +81,7 @@ async def test_concurrent_writers_get_one_order_without_gaps_or_doubles(stores: 
 async def test_the_order_goes_on_over_runs_and_each_run_counts_for_itself(stores: Stores) -> None:
     first = await stores.begin()
     await stores.events.append_from_agent(first.uid, 1, [event(1), event(2)])
-    await stores.sessions.finish(first.uid, 1, status="completed", reason=EndReason.REQUESTED, now=later(5))
+    await stores.sessions.finish(first.uid, 1, status=Status.COMPLETED, reason=EndReason.REQUESTED, now=later(5))
     second = await stores.begin(at=later(6))
     assert (second.uid, second.run, second.last_seq) == (first.uid, 2, 2)
     assert await stores.events.append_from_agent(first.uid, 2, [event(1)]) == 1

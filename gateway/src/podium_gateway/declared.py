@@ -30,12 +30,7 @@ class Setting:
         if self.choices and value not in self.choices:
             return f"{self.env}: one of {', '.join(self.choices)}, not {value!r}"
         # Written so that a NaN is out of bounds.
-        if (
-            isinstance(value, int | float)
-            and self.low is not None
-            and self.high is not None
-            and not self.low <= value <= self.high
-        ):
+        if isinstance(value, int | float) and self.low is not None and self.high is not None and not self.low <= value <= self.high:
             return f"{self.env}: from {self.low} to {self.high}, not {value}"
         return ""
 

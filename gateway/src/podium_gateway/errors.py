@@ -49,9 +49,7 @@ class PodiumError(Exception):
     default_message: ClassVar[str] = "something went wrong inside Podium"
     default_retry_after: ClassVar[float | None] = None
 
-    def __init__(
-        self, message: str = "", *, details: Mapping[str, object] | None = None, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str = "", *, details: Mapping[str, object] | None = None, retry_after: float | None = None) -> None:
         self.message = message or self.default_message
         self.details: dict[str, object] = dict(details or {})
         self.retry_after = self.default_retry_after if retry_after is None else retry_after
