@@ -108,6 +108,8 @@ class Browser:
         if page is None:
             page = await self.pages.open()
         await set_viewport(self.connection, page, viewport)
+        # A renderer that answers has closed its sandbox behind it.
+        await self.connection.command("Runtime.evaluate", {"expression": "0"}, session=page.session)
         self.sandbox = look(self.chromium.process.pid, self.chromium.sandbox_refused)
 
     async def close(self) -> None:

@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 from urllib.parse import quote
 
-import httpx
+import httpcore
 
 from podium_agent.outbox import Outbox
 from podium_protocol.events import BatchReceipt, EventBatch
 from podium_protocol.sessions import Connections, Destinations
 from podium_protocol.state import SavedState
 
-__all__ = ["Courier"]
+__all__ = ["Courier", "DeliveryError"]
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,13 @@ GATHER: Final = 0.1
 """Seconds an event may wait for company."""
 HEARTBEAT: Final = 5.0
 REQUEST_LIMIT: Final = 10.0
+UPLOAD_LIMIT: Final = 300.0
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _CHUNK: Final = 1 << 16
+
+
+class DeliveryError(Exception):
+    """The gateway could not be reached, or did not take what was brought."""
 
 
 class Courier:
@@ -42,15 +47,10 @@ class Courier:
         connections: Callable[[], Connections],
         url: Callable[[], str | None],
     ) -> None:
-        # verify=False only spares loading the CA bundle, 20 ms on every attach: a Unix socket has no TLS.
-        transport = httpx.AsyncHTTPTransport(uds=destinations.socket, verify=False) if destinations.socket else None
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            base_url=destinations.url,
-            headers={"authorization": f"Bearer {destinations.token}"},
-            timeout=REQUEST_LIMIT,
-            trust_env=False,
-        )
+        # httpcore and not httpx, which loads a certificate store for every client, also for a Unix socket: 20 ms and more.
+        self._pool = httpcore.AsyncConnectionPool(uds=destinations.socket, max_connections=8)
+        self._url_prefix = destinations.url.rstrip("/")
+        self._headers = [("authorization", f"Bearer {destinations.token}")]
         self._outbox = outbox
         self._connections = connections
         self._url = url
@@ -68,7 +68,7 @@ class Courier:
             try:
                 await self._send_batch()
                 failures = 0
-            except (httpx.HTTPError, ValueError) as error:
+            except (DeliveryError, ValueError) as error:
                 pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
                 failures += 1
                 log.warning("events_not_delivered", extra={"error": str(error), "waiting": len(self._outbox), "pause": pause})
@@ -81,40 +81,51 @@ class Courier:
                 while len(self._outbox):
                     try:
                         await self._send_batch()
-                    except (httpx.HTTPError, ValueError) as error:
+                    except (DeliveryError, ValueError) as error:
                         log.warning("events_not_delivered", extra={"error": str(error), "waiting": len(self._outbox)})
                         await asyncio.sleep(_PAUSES[0])
         if len(self._outbox):
             log.error("events_lost", extra={"count": len(self._outbox)})
 
     async def save(self, state: SavedState) -> None:
-        """Store the session's state. Raises `httpx.HTTPError`."""
-        headers = {"content-type": "application/json"}
-        answer = await self._client.put("state", content=state.model_dump_json(), headers=headers)
-        answer.raise_for_status()
+        """Store the session's state. Raises `DeliveryError`."""
+        await self._send("PUT", "state", state.model_dump_json().encode())
 
     async def publish(self, artifact: str, descriptor: int, *, kind: str, name: str) -> None:
-        """Upload an open file (a descriptor, which is closed) as an artifact. Raises `httpx.HTTPError`."""
+        """Upload an open file (a descriptor, which is closed) as an artifact. Raises `DeliveryError`."""
 
         async def chunks() -> AsyncIterator[bytes]:
             with os.fdopen(descriptor, "rb") as file:
                 while chunk := await asyncio.to_thread(file.read, _CHUNK):
                     yield chunk
 
-        target = f"artifacts/{quote(artifact, safe='')}"
-        answer = await self._client.put(target, content=chunks(), params={"type": kind, "name": name}, timeout=300)
-        answer.raise_for_status()
+        path = f"artifacts/{quote(artifact, safe='')}?type={quote(kind)}&name={quote(name, safe='')}"
+        await self._send("PUT", path, chunks(), limit=UPLOAD_LIMIT)
 
     async def close(self) -> None:
         """Drop the connections."""
-        await self._client.aclose()
+        await self._pool.aclose()
 
     async def _send_batch(self) -> None:
         batch = EventBatch.model_construct(events=self._outbox.batch(), connections=self._connections(), url=self._url())
-        headers = {"content-type": "application/json"}
-        answer = await self._client.post("events", content=batch.model_dump_json(), headers=headers)
-        answer.raise_for_status()
+        answer = await self._send("POST", "events", batch.model_dump_json().encode())
         if batch.events:
-            accepted = BatchReceipt.model_validate_json(answer.content).accepted
+            accepted = BatchReceipt.model_validate_json(answer).accepted
             # A store that has seen these before says so by a higher number; one that has lost its place must not stop us.
             self._outbox.forget(max(accepted, batch.events[-1].counter))
+
+    async def _send(self, method: str, path: str, content: bytes | AsyncIterator[bytes], *, limit: float = REQUEST_LIMIT) -> bytes:
+        kind = "application/json" if isinstance(content, bytes) else "application/octet-stream"
+        try:
+            async with asyncio.timeout(limit):
+                answer = await self._pool.request(
+                    method,
+                    f"{self._url_prefix}/{path}",
+                    headers=[*self._headers, ("content-type", kind)],
+                    content=content,
+                )
+        except (OSError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+            raise DeliveryError(f"{type(error).__name__}: {error}") from error
+        if answer.status // 100 != 2:
+            raise DeliveryError(f"the gateway answered {answer.status}")
+        return answer.content

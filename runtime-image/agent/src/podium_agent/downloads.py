@@ -13,10 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import httpx
-
 from podium_agent.cdp import CdpConnection, Params
-from podium_agent.courier import Courier
+from podium_agent.courier import Courier, DeliveryError
 from podium_agent.folder import SessionFolder
 from podium_agent.outbox import Outbox
 from podium_agent.targets import Target, Targets
@@ -138,7 +136,7 @@ class Downloads:
                 log.warning("download_not_found", extra={"download": guid, "error": str(error)})
                 self._finish(guid, state="lost")
                 return
-            except httpx.HTTPError as error:
+            except DeliveryError as error:
                 log.warning("download_not_delivered", extra={"download": guid, "error": str(error), "tried": tried + 1})
                 await asyncio.sleep(0.5 * 2**tried)
             else:

@@ -5,11 +5,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-import httpx
-
 from podium_agent.browser import Browser
 from podium_agent.context import overrides, set_viewport
-from podium_agent.courier import Courier
+from podium_agent.courier import Courier, DeliveryError
 from podium_agent.errors import AgentError
 from podium_agent.guard import Verdict, watch_answers, watch_process
 from podium_agent.restore import restore, session_storage_script
@@ -167,7 +165,7 @@ class Session:
                 await self.browser.saver.save(courier)
             async with asyncio.timeout(FINISH_DOWNLOADS):
                 await self.browser.downloads.drain(courier)
-        except (AgentError, httpx.HTTPError, TimeoutError) as error:
+        except (AgentError, DeliveryError, TimeoutError) as error:
             log.warning("last_save_failed", extra={"error": repr(error)})
 
     def _connection_event(self, kind: EventType, of: str) -> None:

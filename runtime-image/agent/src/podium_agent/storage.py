@@ -10,10 +10,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-import httpx
-
 from podium_agent.cdp import CdpConnection, Params
-from podium_agent.courier import Courier
+from podium_agent.courier import Courier, DeliveryError
 from podium_agent.errors import AgentError
 from podium_agent.targets import Target, Targets
 from podium_protocol.state import Cookie, OriginStorage, SavedState
@@ -63,11 +61,11 @@ class Saver:
             self._wanted.clear()
             try:
                 await self.save(courier)
-            except (AgentError, httpx.HTTPError) as error:
+            except (AgentError, DeliveryError) as error:
                 log.warning("state_not_saved", extra={"error": str(error)})
 
     async def save(self, courier: Courier) -> None:
-        """Read and send, unless nothing has changed since the last time. Raises `AgentError` or `httpx.HTTPError`."""
+        """Read and send, unless nothing has changed since the last time. Raises `AgentError` or `DeliveryError`."""
         async with self._lock:
             state = await self.read()
             content = state.model_dump_json(exclude={"saved_at"})
