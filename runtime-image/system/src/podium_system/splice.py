@@ -74,7 +74,7 @@ class Dial(asyncio.Protocol):
         head, _, body = bytes(self._head).partition(b"\r\n\r\n")
         for line in head.split(b"\r\n")[1:]:
             name, _, value = line.partition(b":")
-            if name.strip().lower() == b"content-length":
+            if name.strip().lower() == b"content-length" and value.strip().isdigit():
                 return len(body) >= int(value) or len(body) > MAX_HEAD
         return False
 
@@ -151,11 +151,12 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
         pair = self._pair = Pair(self.loop, on_client_lost=self.connection_lost)
         self.handshake_complete = self.close_sent = True
         pair.join(client=self.transport, upstream=upstream)
-        self.transport.write(answer)  # the 101, and any frames that came with it
+        # Before the first write: frames that came with the 101 may fill the client's buffer, and that pauses reading again.
+        upstream.resume_reading()
+        self.transport.write(answer)
         if self._early:
             upstream.write(self._early)
             self._early = b""
-        upstream.resume_reading()
         if on_open is not None:
             on_open(pair)
         # What only the handshake needed: 10 KiB a connection that an idle one would hold for its life.

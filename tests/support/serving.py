@@ -1,0 +1,61 @@
+"""A uvicorn server inside a test's own event loop, on a port of the kernel's choice or on a Unix socket."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from podium_system.splice import SpliceProtocol
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the test run's."""
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A running server."""
+
+    server: uvicorn.Server
+    task: "asyncio.Task[None]"
+    port: int
+    """0 on a Unix socket."""
+
+    async def stop(self) -> None:
+        """Ask it to stop, as a signal would, and wait until it has."""
+        self.server.should_exit = True
+        async with asyncio.timeout(15):
+            await asyncio.shield(self.task)
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, *, path: Path | None = None, grace: int = 1) -> AsyncIterator[Serving]:
+    """Serve `app` with the splice protocol until the block ends; open connections have `grace` seconds then."""
+    if path is None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    else:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen(128)
+        port = 0
+    config = uvicorn.Config(
+        app, ws=SpliceProtocol, http="httptools", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=grace
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="test-server")
+    try:
+        yield Serving(server, task, port)
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+        listener.close()
