@@ -56,7 +56,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> None:
     try:
         with hold_home(settings.home), _listen(settings) as listener:
             uvloop.run(_serve(settings, environ, listener))
-    except HomeInUse as error:
+    except (HomeInUse, PermissionError) as error:
         sys.exit(f"podium: {error}")
 
 

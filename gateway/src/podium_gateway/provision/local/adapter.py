@@ -62,7 +62,7 @@ class LocalProvisioner:
 
     async def open(self) -> None:
         """Clean what a gateway that was killed left, and begin to fill the pool."""
-        self._folders.prepare()
+        self._folders.prepare(other_users=self._uids.enabled)
         for left in self._folders.left():
             uid = left.folder.stat().st_uid if left.folder.exists() else 0
             own = None if uid in (0, self._folders.root.stat().st_uid) else uid
@@ -167,4 +167,6 @@ class LocalProvisioner:
         except TimeoutError:
             log.error("agents_outlive_the_gateway", extra={"agents": len(self._children)})
         await self._tasks.close()
+        self._uids.close()
+        self._ports.close()
         self._folders.remove()

@@ -84,8 +84,11 @@ class Folders:
         self._agents = root / "agents"
         self.internal_socket = root / "gateway" / "internal.sock"
 
-    def prepare(self) -> None:
-        """Make the folders. Raises `PermissionError` when the root is somebody else's or a link."""
+    def prepare(self, *, other_users: bool) -> None:
+        """Make the folders; `other_users` when sessions have users of their own.
+
+        Raises `PermissionError` when the root is somebody else's, a link, or out of the sessions' users' reach.
+        """
         # A umask of 077 must not keep the sessions' users out.
         if not self.root.parent.exists():
             self.root.parent.mkdir(parents=True)
@@ -102,6 +105,8 @@ class Folders:
                 raise PermissionError(f"{folder} is not a folder of our own; remove it")
             folder.chmod(mode)
         self.internal_socket.unlink(missing_ok=True)
+        if other_users:
+            _require_way_in(self.root)
 
     def of(self, name: str) -> AgentPaths:
         """The places of the agent called `name`."""
@@ -116,3 +121,10 @@ class Folders:
     def remove(self) -> None:
         """The whole root, at the very end."""
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _require_way_in(root: Path) -> None:
+    # Each session has a user of its own, who must come through every folder above; a browser that cannot says only "profile".
+    for folder in root.parents:
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            raise PermissionError(f"sessions' users cannot pass {folder}, on the way to {root}; set PODIUM_RUNTIME elsewhere")

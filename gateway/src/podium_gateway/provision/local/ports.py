@@ -55,3 +55,9 @@ class Ports:
         """Nothing listens on it any more."""
         if (held := self._held.pop(port, None)) is not None:
             held.release()
+
+    def close(self) -> None:
+        """Give everything back."""
+        for held in self._held.values():
+            held.release()
+        self._held.clear()

@@ -48,7 +48,7 @@ class Uids:
         count: int = COUNT,
         busy: Callable[[], Collection[int]] = users_with_processes,
     ) -> None:
-        self._enabled = enabled
+        self.enabled = enabled
         self._range = range(first, first + count)
         self._busy = busy
         self._held: dict[int, Reservation] = {}
@@ -56,7 +56,7 @@ class Uids:
 
     def take(self) -> int | None:
         """A free uid, or none where sessions run as the gateway's own user. Raises `RuntimeError` when all are taken."""
-        if not self._enabled:
+        if not self.enabled:
             return None
         busy = self._busy()
         # Round the range, so that an id rests as long as possible before somebody else gets it.
@@ -74,3 +74,9 @@ class Uids:
         """`uid` has no processes and files any more."""
         if uid is not None and (held := self._held.pop(uid, None)) is not None:
             held.release()
+
+    def close(self) -> None:
+        """Give everything back."""
+        for held in self._held.values():
+            held.release()
+        self._held.clear()

@@ -1,0 +1,189 @@
+"""What the local provisioner takes from the machine: users, ports, folders, the lock on a home, and what it cleans."""
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from podium_gateway.provision.local.endings import Exit, exit_of
+from podium_gateway.provision.local.folders import Folders, HomeInUse, hold_home
+from podium_gateway.provision.local.launch import Launcher, environment_for_agents
+from podium_gateway.provision.local.ports import ANY, Ports
+from podium_gateway.provision.local.reserve import reserve
+from podium_gateway.provision.local.sweep import remove_display
+from podium_gateway.provision.local.uids import Uids
+from podium_protocol.reasons import EndReason
+
+
+def test_a_user_is_given_once_and_rests_before_it_is_given_again() -> None:
+    uids = Uids(enabled=True, first=3_000_000, count=3, busy=set)
+    first, second = uids.take(), uids.take()
+    assert (first, second) == (3_000_000, 3_000_001)
+    uids.give_back(first)
+    assert uids.take() == 3_000_002
+    assert uids.take() == 3_000_000
+    with pytest.raises(RuntimeError, match="no free user id"):
+        uids.take()
+    uids.close()
+
+
+def test_a_user_with_a_process_or_a_name_is_not_given() -> None:
+    uids = Uids(enabled=True, first=65533, count=3, busy=lambda: {65533})
+    assert uids.take() == 65535  # 65534 is nobody
+    uids.close()
+
+
+def test_who_is_not_root_gives_no_users() -> None:
+    assert Uids(enabled=False, first=1).take() is None
+
+
+def test_what_another_process_holds_is_not_given() -> None:
+    held = reserve("uid-3100000")
+    assert held is not None
+    uids = Uids(enabled=True, first=3_100_000, count=2, busy=set)
+    assert uids.take() == 3_100_001
+    held.release()
+    uids.close()
+
+
+def test_ports_are_given_once_and_then_any(unused_tcp_port_pair: tuple[int, int]) -> None:
+    ports = Ports(unused_tcp_port_pair)
+    assert {ports.take(), ports.take()} == set(unused_tcp_port_pair)
+    assert ports.take() == ANY
+    ports.give_back(unused_tcp_port_pair[0])
+    assert ports.take() == unused_tcp_port_pair[0]
+    ports.close()
+
+
+@pytest.fixture
+def unused_tcp_port_pair() -> tuple[int, int]:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+def test_two_gateways_do_not_share_a_home(tmp_path: Path) -> None:
+    with hold_home(tmp_path):
+        script = (
+            "import sys\nfrom pathlib import Path\n"
+            "from podium_gateway.provision.local.folders import hold_home\n"
+            f"with hold_home(Path({str(tmp_path)!r})): pass"
+        )
+        import sys
+
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+        assert f"HomeInUse: another Podium (process {os.getpid()})" in done.stderr.replace(
+            "podium_gateway.provision.local.folders.", ""
+        )
+    with hold_home(tmp_path):
+        pass
+
+
+def test_a_home_is_free_again_afterwards(tmp_path: Path) -> None:
+    for _ in range(2):
+        with hold_home(tmp_path):
+            with pytest.raises(HomeInUse):
+                with hold_home(tmp_path):
+                    pass
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_folders_keep_sessions_apart(tmp_path: Path) -> None:
+    folders = Folders(tmp_path / "run" / "podium")
+    folders.prepare(other_users=False)
+    assert [_mode(tmp_path / "run" / "podium" / name) for name in ("", "sessions", "agents", "gateway")] == [
+        0o711,
+        0o711,
+        0o700,
+        0o700,
+    ]
+    paths = folders.of("a1")
+    paths.folder.mkdir()
+    paths.socket.touch()
+    paths.end_note.touch()
+    folders.of("b2").socket.touch()
+    assert [left.name for left in folders.left()] == ["a1", "b2"]
+    for left in folders.left():
+        left.remove()
+    assert folders.left() == []
+
+
+def test_a_root_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "podium").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PermissionError):
+        Folders(tmp_path / "podium").prepare(other_users=False)
+
+
+def test_a_root_that_sessions_users_cannot_reach_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o700)
+    with pytest.raises(PermissionError, match="PODIUM_RUNTIME"):
+        Folders(tmp_path / "closed" / "podium").prepare(other_users=True)
+
+
+def test_a_dead_servers_display_is_removed_and_a_live_ones_is_not(tmp_path: Path) -> None:
+    (tmp_path / ".X11-unix").mkdir()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for number, pid in {7: ended.pid, 8: os.getpid()}.items():
+        (tmp_path / f".X{number}-lock").write_text(f"{pid:>10}\n")
+        (tmp_path / ".X11-unix" / f"X{number}").touch()
+        remove_display(number, folder=tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*X*[78]*")) == [".X8-lock", "X8"]
+
+
+@pytest.mark.parametrize(
+    ("story", "code", "note", "expected"),
+    [
+        ("the code says it", 10, None, Exit(EndReason.IDLE_TIMEOUT)),
+        (
+            "the note adds a sentence",
+            21,
+            '{"reason":"BrowserCrashed","message":"no Chromium"}',
+            Exit(EndReason.BROWSER_CRASHED, "no Chromium"),
+        ),
+        ("a signal", -9, None, Exit(EndReason.AGENT_CRASHED, "the browser's agent was killed by SIGKILL")),
+        ("an accident", 1, None, Exit(EndReason.AGENT_CRASHED, "the browser's agent ended with exit code 1")),
+        ("a note that is none", 0, "{", Exit(EndReason.REQUESTED)),
+    ],
+    ids=lambda value: value if isinstance(value, str) and " " in value else "",
+)
+def test_why_an_agent_ended(tmp_path: Path, story: str, code: int, note: str | None, expected: Exit) -> None:
+    file = tmp_path / "x.end.json"
+    if note is not None:
+        file.write_text(note)
+    assert exit_of(code, file) == expected, story
+
+
+def test_an_agent_sees_nothing_of_the_gateways_secrets() -> None:
+    environ = {"PATH": "/bin", "LC_ALL": "C", "PODIUM_DATABASE_URL": "postgresql://u:secret@h/d", "AWS_SECRET_ACCESS_KEY": "x"}
+    assert environment_for_agents(environ) == {"PATH": "/bin", "LC_ALL": "C"}
+
+
+def test_an_agents_command_line(tmp_path: Path) -> None:
+    launcher = Launcher(key="k=v", environment={}, chromium="/opt/chrome", sandbox="required")
+    paths = Folders(tmp_path).of("a1")
+    command = launcher.command(paths, uid=50001, headless=True, port=6000, ready_fd=5)
+    said = " ".join(command[1:])
+    for part in (
+        "-m podium_agent",
+        f"--listen unix:{tmp_path}/agents/a1.sock",
+        f"--folder {tmp_path}/sessions/a1",
+        "--key k=v",
+        "--uid 50001",
+        "--headless",
+        "--ready-fd 5",
+        "--devtools-port 6000",
+        "--chromium /opt/chrome",
+        "--sandbox required",
+        f"--parent {os.getpid()}",
+    ):
+        assert part in said
+    plain = " ".join(launcher.command(paths, uid=None, headless=False, port=ANY, ready_fd=5))
+    assert not any(word in plain for word in ("--uid", "--headless", "--devtools-port"))

@@ -1,0 +1,124 @@
+"""A provisioner without browsers, and agents that answer as a test tells them; for what lies between the port and the faces."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from podium_gateway.agents import AgentClient, Image
+from podium_gateway.errors import PodiumError
+from podium_gateway.provision.port import OnEnded, Place, RunEnded, RunKey, RunRequest, StartFailed
+from podium_protocol.operations import Navigate, Navigated, Screenshot
+from podium_protocol.reasons import EndReason
+from podium_protocol.sessions import AgentStatus, AttachRequest, Connections, SandboxState
+from podium_protocol.signing import RequestSigner
+from podium_system.splice import Target
+
+
+class FakeAgent(AgentClient):
+    """Remembers what it was asked; `refuse` makes the next calls fail."""
+
+    def __init__(self, target: Target | None = None) -> None:
+        signer = RequestSigner(Ed25519PrivateKey.generate(), "test")
+        super().__init__(target or Target(socket="/nowhere"), signer=signer)
+        self.attached: AttachRequest | None = None
+        self.pings = 0
+        self.navigated: list[Navigate] = []
+        self.shots: list[Screenshot] = []
+        self.refuse: PodiumError | None = None
+
+    def _may(self) -> None:
+        if self.refuse is not None:
+            raise self.refuse
+
+    async def attach(self, request: AttachRequest, *, timeout: float = 30.0) -> AgentStatus:
+        self._may()
+        self.attached = request
+        return AgentStatus(
+            session_uid="u",
+            run=1,
+            attached=True,
+            headless=False,
+            browser="Chrome/1",
+            sandbox=SandboxState(enabled=True, detail="as /proc says"),
+            connections=Connections(),
+            idle_seconds=0,
+            url=request.start_url or "about:blank",
+            title="",
+        )
+
+    async def ping(self) -> None:
+        self._may()
+        self.pings += 1
+
+    async def navigate(self, request: Navigate) -> Navigated:
+        self._may()
+        self.navigated.append(request)
+        return Navigated(page="P1", frame_id="F1", url=request.url, status=200)
+
+    async def screenshot(self, request: Screenshot) -> Image:
+        self._may()
+        self.shots.append(request)
+        return Image(b"\xff\xd8jpeg", mime="image/jpeg")
+
+
+@dataclass
+class FakeProvisioner:
+    """Gives an agent at once, unless `hold` is cleared; ends when asked or when a test says so (`die`)."""
+
+    agents: dict[RunKey, FakeAgent] = field(default_factory=dict)
+    requests: list[RunRequest] = field(default_factory=list)
+    ends: list[tuple[RunKey, EndReason]] = field(default_factory=list)
+    fails: StartFailed | None = None
+    hold: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared: creating waits."""
+    target: Target | None = None
+    make: Callable[[], FakeAgent] = FakeAgent
+    handed_over: list[RunKey] = field(default_factory=list)
+    _on_ended: OnEnded = lambda ended: None
+    _starting: dict[RunKey, "asyncio.Future[None]"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.hold.set()
+
+    async def create(self, request: RunRequest) -> Place:
+        self.requests.append(request)
+        stopped = self._starting[request.key] = asyncio.get_running_loop().create_future()
+        held = asyncio.ensure_future(self.hold.wait())
+        try:
+            await asyncio.wait({held, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            held.cancel()
+            del self._starting[request.key]
+        if stopped.done():
+            stopped.result()
+        if self.fails is not None:
+            raise self.fails
+        agent = self.agents[request.key] = self.make()
+        return Place(agent, launch="warm", node="here", headless=False)
+
+    async def end(self, key: RunKey, *, reason: EndReason, message: str = "") -> None:
+        self.ends.append((key, reason))
+        if (starting := self._starting.get(key)) is not None:
+            starting.set_exception(StartFailed(reason, message))
+        else:
+            self.die(key, reason, message)
+
+    def die(self, key: RunKey, reason: EndReason, message: str = "") -> None:
+        """The run is gone."""
+        if self.agents.pop(key, None) is not None:
+            self._on_ended(RunEnded(key, reason, message))
+
+    def attached(self, key: RunKey) -> None:
+        self.handed_over.append(key)
+
+    def subscribe(self, on_ended: OnEnded) -> None:
+        self._on_ended = on_ended
+
+    def warm(self) -> int:
+        return 1
+
+    async def close(self) -> None:
+        for key in list(self.agents):
+            self.die(key, EndReason.EVICTED)

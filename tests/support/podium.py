@@ -1,0 +1,217 @@
+"""A real `podium serve` as a child process: free port, a home of its own, and a look at what it leaves behind."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from podium_gateway.settings import Settings
+from podium_system.processes import facts
+
+START_LIMIT = 60.0
+STOP_LIMIT = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is there of sessions, counted from outside."""
+
+    processes: tuple[str, ...]
+    folders: tuple[str, ...]
+    sockets: tuple[str, ...]
+    displays: tuple[int, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.processes or self.folders or self.sockets or self.displays)
+
+
+@dataclass(slots=True)
+class Podium:
+    """A running gateway."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+    user_id: str
+    api_key: str
+    home: Path
+    runtime: Path
+    output: str
+    """What it printed until it was ready: the banner."""
+    log: Path
+    _clients: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient]" = field(
+        default_factory=weakref.WeakKeyDictionary
+    )
+    _displays: set[int] = field(default_factory=set)
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """A client with the key, one for each event loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients[loop] = self.client(self.api_key)
+        return self._clients[loop]
+
+    def client(self, key: str) -> httpx.AsyncClient:
+        """A client with some key. It keeps no connection, so nobody has to close it."""
+        return httpx.AsyncClient(
+            base_url=self.url,
+            headers={"authorization": f"Bearer {key}"},
+            limits=httpx.Limits(max_keepalive_connections=0),
+            timeout=90,
+            trust_env=False,
+        )
+
+    def ws_url(self, session_id: str, **params: str) -> str:
+        """The DevTools socket of a session, with the key: at browser level unless `mode` says otherwise."""
+        query = urlencode({"mode": "browser", "access_token": self.api_key, **params})
+        return f"ws{self.url.removeprefix('http')}/ws/{session_id}?{query}"
+
+    def command(self, *arguments: str) -> str:
+        """Run `podium …` on the same home; what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "podium_gateway", *arguments],
+            env=_environment(self.home, {}),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        return done.stdout
+
+    def left(self) -> Left:
+        """Everything of sessions and warm browsers that is there now."""
+        sessions, agents = self.runtime / "sessions", self.runtime / "agents"
+        folders = tuple(sorted(path.name for path in sessions.iterdir())) if sessions.exists() else ()
+        self._displays.update(_numbers(sessions))
+        return Left(
+            processes=tuple(_processes(self.runtime)),
+            folders=folders,
+            sockets=tuple(sorted(path.name for path in agents.iterdir())) if agents.exists() else (),
+            displays=tuple(sorted(number for number in self._displays if _stale(number))),
+        )
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Signal it and wait for its end; the exit status."""
+        if self.process.poll() is None:
+            self.left()  # remembers the displays
+            self.process.send_signal(number)
+        return self.process.wait(timeout=STOP_LIMIT)
+
+
+def _numbers(sessions: Path) -> Iterator[int]:
+    for note in sessions.glob("*/display"):
+        try:
+            yield int(note.read_text())
+        except (OSError, ValueError):
+            continue
+
+
+def _stale(number: int) -> bool:
+    """Whether the files of a display are there whose server is not."""
+    lock = Path(f"/tmp/.X{number}-lock")
+    try:
+        holder = facts(int(lock.read_text()))
+    except (OSError, ValueError):
+        # No lock and a socket: an X server that starts just now makes the lock first.
+        return Path(f"/tmp/.X11-unix/X{number}").exists() and not lock.exists()
+    return holder is None or not holder.alive
+
+
+def _processes(runtime: Path) -> Iterator[str]:
+    """Living processes that name the runtime folder, in their command line or environment: agents and all below them."""
+    marker = os.fsencode(runtime) + b"/"
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            command = Path("/proc", name, "cmdline").read_bytes()
+            if marker in command or marker in Path("/proc", name, "environ").read_bytes():
+                yield f"{name} {command[:80].decode(errors='replace')}"
+        except OSError:
+            continue
+
+
+def _environment(home: Path, settings: dict[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PODIUM_") and name != "PORT"}
+    return kept | {"PODIUM_HOME": str(home), "PORT": "0"} | settings
+
+
+@contextmanager
+def running_podium(home: Path, **settings: str) -> Iterator[Podium]:
+    """Serve from `home` until the block ends; settings as environment variables."""
+    environment = _environment(home, settings)
+    home.mkdir(mode=0o700, exist_ok=True)
+    log = home / "serve.log"
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "podium_gateway", "serve"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=home,
+        )
+    assert process.stdout is not None
+    try:
+        output = _banner(process)
+        running = Podium(
+            process=process,
+            url=_found(r"Podium is ready on (\S+)", output),
+            user_id=_found(r"user id: (\S+)", output),
+            api_key=_found(r"API key: (\S+)", output),
+            home=home,
+            runtime=Settings.from_environment(environment).runtime,
+            output=output,
+            log=log,
+        )
+        yield running
+        running.stop()
+    except BaseException:
+        print(log.read_text()[-4000:], file=sys.stderr)
+        raise
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def _banner(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            return "".join(lines)
+    raise RuntimeError(f"podium serve ended with {process.wait()}")
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match is not None, f"{pattern} not in {text}"
+    return match[1]
+
+
+@pytest.fixture(scope="session")
+def podium() -> Iterator[Podium]:
+    """One gateway for the whole run, with one warm browser; tests name sessions of their own."""
+    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
+    try:
+        with running_podium(home) as running:
+            yield running
+        assert not running.left()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
