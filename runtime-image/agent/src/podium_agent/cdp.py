@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
+from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from podium_agent.errors import CdpClosed, CdpError, CdpTimeout
@@ -60,14 +61,14 @@ class CdpConnection(asyncio.Protocol):
 
     def post(self, method: str, params: Params | None = None, session: str | None = None) -> None:
         """Send a command and forget its answer."""
-        if not self.closed.done():
+        if self._sendable:
             self._send(method, params, session)
 
     async def command(
         self, method: str, params: Params | None = None, *, session: str | None = None, limit: float = COMMAND_LIMIT
     ) -> Params:
         """Send a command and give its result. Raises `CdpError`, `CdpTimeout` (after `limit` seconds) or `CdpClosed`."""
-        if self.closed.done():
+        if not self._sendable:
             raise CdpClosed(method)
         number = self._send(method, params, session)
         answer: asyncio.Future[Params] = self._loop.create_future()
@@ -83,6 +84,11 @@ class CdpConnection(asyncio.Protocol):
     def close(self) -> None:
         """Drop the connection; paused targets are released by that."""
         self._transport.abort()
+
+    @property
+    def _sendable(self) -> bool:
+        # The browser's goodbye comes before the end of the connection, and sending after it would be an error.
+        return self._websocket.state is State.OPEN and not self.closed.done()
 
     def _send(self, method: str, params: Params | None, session: str | None) -> int:
         self._last_id += 1
@@ -119,7 +125,7 @@ class CdpConnection(asyncio.Protocol):
                 self._fragments.append(bytes(event.data))
                 if event.fin:
                     message, self._fragments = b"".join(self._fragments), []
-                    self._receive(json.loads(message))
+                    self._receive(_parse(message))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whatever waits."""
@@ -160,3 +166,19 @@ class CdpConnection(asyncio.Protocol):
             answer.set_exception(CdpError(method, int(error.get("code", 0)), str(error.get("message", ""))))
         else:
             answer.set_result(message.get("result", {}))
+
+
+def _parse(message: bytes) -> Params:
+    parsed: Params = json.loads(message)
+    # The escape of a surrogate. Most are halves of whole pairs, which the parser has joined; few messages have any.
+    return cast(Params, _whole(parsed)) if b"\\ud" in message or b"\\uD" in message else parsed
+
+
+def _whole(value: object) -> object:
+    # A page's strings may hold half a surrogate pair. No UTF-8 can be made of that: an event or a state with one in it could
+    # never be sent, nor anything after it.
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, dict):
+        return {_whole(name): _whole(each) for name, each in value.items()}
+    return [_whole(each) for each in value] if isinstance(value, list) else value

@@ -49,7 +49,8 @@ class Outbox:
 
     def batch(self) -> list[Event]:
         """The oldest events, at most `MAX_BATCH`; they stay here until `forget`."""
-        if self._dropped:
+        # Told once there is room: while it is full, telling would drop another with every failed attempt.
+        if self._dropped and len(self._events) < HELD:
             dropped, self._dropped = self._dropped, 0
             self.add(EventType.EVENTS_DROPPED, {"count": dropped})
         self.urgent.clear()

@@ -1,0 +1,95 @@
+"""When a session ends by itself: a table of what happened and what the clock said."""
+
+import pytest
+
+from podium_agent.activity import NEVER, Activity
+from podium_protocol.reasons import EndReason
+from podium_protocol.sessions import DisconnectPolicy
+
+IDLE, GRACE = 100.0, 3.0
+Happening = tuple[float, str]
+
+CASES: dict[str, tuple[list[Happening], float, EndReason | None]] = {
+    "nothing yet": ([], 99.9, None),
+    "nothing for the idle time": ([], 100, EndReason.IDLE_TIMEOUT),
+    "a ping begins it anew": ([(90, "touch")], 189, None),
+    "a ping, and then nothing": ([(90, "touch")], 190, EndReason.IDLE_TIMEOUT),
+    "a sign of use from before the last one changes nothing": ([(90, "touch"), (40, "touch")], 189, None),
+    "a viewer that came and does nothing": ([(10, "vnc+")], 110, EndReason.IDLE_TIMEOUT),
+    "a client that came and does nothing": ([(10, "cdp+")], 110, EndReason.IDLE_TIMEOUT),
+    "a client that sent something": ([(10, "cdp+"), (80, "bytes")], 179, None),
+    "the last client left": ([(10, "cdp+"), (20, "cdp-")], 23, EndReason.LAST_DISCONNECT),
+    "the last client left just now": ([(10, "cdp+"), (20, "cdp-")], 22.9, None),
+    "one of two clients left": ([(10, "cdp+"), (11, "cdp+"), (20, "cdp-")], 60, None),
+    "the last client came back within the grace": ([(10, "cdp+"), (20, "cdp-"), (22, "cdp+")], 60, None),
+    "and left again": ([(10, "cdp+"), (20, "cdp-"), (22, "cdp+"), (30, "cdp-")], 33, EndReason.LAST_DISCONNECT),
+    "a viewer left, no client was ever there": ([(10, "vnc+"), (20, "vnc-")], 60, None),
+    "a viewer does not hold a session whose last client left": (
+        [(10, "cdp+"), (11, "vnc+"), (20, "cdp-")],
+        23,
+        EndReason.LAST_DISCONNECT,
+    ),
+    "both at once: the client's leaving is the reason": ([(10, "cdp+"), (20, "cdp-")], 500, EndReason.LAST_DISCONNECT),
+}
+
+
+def activity(happenings: list[Happening], *, policy: DisconnectPolicy = DisconnectPolicy.TERMINATE) -> Activity:
+    """One that began at 0 and saw all of this."""
+    made = Activity(0)
+    made.limit(idle_timeout=IDLE, policy=policy, grace=GRACE, now=0)
+    for number, (when, what) in enumerate(happenings, start=1):
+        match what:
+            case "touch":
+                made.touch(when)
+            case "bytes":
+                made.sample(number * 1000, when)
+            case _:
+                change = made.opened if what.endswith("+") else made.closed
+                change(what[:3], when)
+    return made
+
+
+@pytest.mark.parametrize(("happenings", "now", "reason"), CASES.values(), ids=CASES.keys())
+def test_a_verdict(happenings: list[Happening], now: float, reason: EndReason | None):
+    assert activity(happenings).verdict(now) == reason
+
+
+@pytest.mark.parametrize(("happenings", "now", "reason"), CASES.values(), ids=CASES.keys())
+def test_the_deadline_is_the_first_moment_with_a_verdict(happenings: list[Happening], now: float, reason: EndReason | None):
+    seen = activity(happenings)
+    deadline = seen.deadline()
+    assert (deadline <= now) == (reason is not None)
+    assert seen.verdict(deadline) is not None
+    assert seen.verdict(deadline - 0.001) is None
+
+
+def test_a_session_that_outlives_its_clients_only_idles():
+    seen = activity([(10, "cdp+"), (20, "cdp-")], policy=DisconnectPolicy.KEEP)
+    assert seen.verdict(119) is None
+    assert seen.verdict(120) is EndReason.IDLE_TIMEOUT
+    assert seen.deadline() == 120
+
+
+def test_before_it_belongs_to_a_session_nothing_ends_it():
+    warm = Activity(0)
+    assert warm.verdict(1e9) is None
+    assert warm.deadline() == NEVER
+
+
+def test_taking_it_into_service_is_the_first_use():
+    warm = Activity(0)
+    warm.limit(idle_timeout=IDLE, policy=DisconnectPolicy.KEEP, grace=0, now=5000)
+    assert warm.idle_for(5001) == 1
+    assert warm.verdict(5099) is None
+
+
+def test_the_same_count_of_bytes_is_no_traffic():
+    seen = activity([])
+    seen.sample(10, 50)
+    seen.sample(10, 90)
+    assert seen.idle_for(90) == 40
+
+
+def test_connections_are_counted_by_kind():
+    seen = activity([(1, "cdp+"), (2, "cdp+"), (3, "vnc+"), (4, "cdp-")])
+    assert seen.connections.model_dump() == {"cdp": 1, "vnc": 1}
