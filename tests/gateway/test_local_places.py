@@ -12,7 +12,6 @@ from podium_gateway.provision.local.folders import Folders, HomeInUse, hold_home
 from podium_gateway.provision.local.launch import Launcher, environment_for_agents
 from podium_gateway.provision.local.ports import ANY, Ports
 from podium_gateway.provision.local.reserve import reserve
-from podium_gateway.provision.local.sweep import remove_display
 from podium_gateway.provision.local.uids import Uids
 from podium_protocol.reasons import EndReason
 
@@ -125,17 +124,6 @@ def test_a_root_that_sessions_users_cannot_reach_is_refused_with_a_sentence(tmp_
     (tmp_path / "closed").mkdir(mode=0o700)
     with pytest.raises(PermissionError, match="PODIUM_RUNTIME"):
         Folders(tmp_path / "closed" / "podium").prepare(other_users=True)
-
-
-def test_a_dead_servers_display_is_removed_and_a_live_ones_is_not(tmp_path: Path) -> None:
-    (tmp_path / ".X11-unix").mkdir()
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    for number, pid in {7: ended.pid, 8: os.getpid()}.items():
-        (tmp_path / f".X{number}-lock").write_text(f"{pid:>10}\n")
-        (tmp_path / ".X11-unix" / f"X{number}").touch()
-        remove_display(number, folder=tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("*X*[78]*")) == [".X8-lock", "X8"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The X server of one headful browser, and what it knows of a watching person's hands.
 
-Its size at start is its maximum. It listens on its Unix socket only and
+Its size at start is its maximum. It listens on Unix sockets only and
 wants a cookie, so no other user's process can look at the screen or type.
 """
 
@@ -16,6 +16,7 @@ from typing import Final
 
 from podium_agent.folder import SessionFolder
 from podium_agent.settings import SCREEN
+from podium_system.displays import remove_display
 from podium_system.processes import as_child
 
 __all__ = ["Display", "DisplayError"]
@@ -50,7 +51,9 @@ class Display:
         try:
             screen = f"{SCREEN[0]}x{SCREEN[1]}x24"
             command = [program, "-displayfd", str(writing), "-auth", str(folder.xauthority), "-screen", "0", screen]
-            command += ["-nolisten", "tcp", "-nolisten", "local", "-noreset", "-nocursor"]
+            # It keeps its abstract socket too (the same cookie guards it): by that name alone servers of one user see that a
+            # number is taken. Without it a second one took the first one's number and socket.
+            command += ["-nolisten", "tcp", "-noreset", "-nocursor"]
             process = await asyncio.create_subprocess_exec(
                 *as_child(command, uid=folder.uid),
                 env=folder.environment(),
@@ -81,7 +84,7 @@ class Display:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
             await self.process.wait()
-        _remove_what_it_left(self.number, self.process.pid)
+        remove_display(self.number)
 
     def idle_seconds(self, limit: float = 0.5) -> float | None:
         """Seconds since a key or pointer event reached X (a viewer's hands, not CDP's). None when X does not say in time."""
@@ -92,16 +95,6 @@ class Display:
                 return _ask_idle(connection, self._cookie)
         except (OSError, struct.error):
             return None
-
-
-def _remove_what_it_left(number: int, pid: int) -> None:
-    # A display number is free the moment its server has gone: what is there now may be another session's. So only what
-    # still names our own process is removed.
-    lock = Path(f"/tmp/.X{number}-lock")  # noqa: S108  X's own names
-    with contextlib.suppress(OSError, ValueError):
-        if int(lock.read_text()) == pid:
-            Path(f"/tmp/.X11-unix/X{number}").unlink(missing_ok=True)  # noqa: S108
-            lock.unlink()
 
 
 def xauthority(cookie: bytes) -> bytes:

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from podium_gateway.provision.local.folders import AgentPaths
-from podium_system.processes import facts, pids_of_user
+from podium_system.displays import remove_display
+from podium_system.processes import pids_of_user
 
-__all__ = ["processes_left", "remove_display", "sweep"]
+__all__ = ["processes_left", "sweep"]
 
 LIMIT: Final = 5.0
 """Seconds to wait for killed processes to be gone; pid 1 has been seen to reap 2 s late, zombies do not count."""
 _SHARED: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - where anybody may leave files
-_X_FOLDER: Final = Path("/tmp")  # noqa: S108 - where X servers keep their locks, by convention
 
 
 def processes_left(paths: AgentPaths, *, uid: int | None, leader: int | None) -> list[int]:
@@ -47,18 +47,6 @@ def _names(file: Path, marker: bytes) -> bool:
         return marker in file.read_bytes()
     except OSError:
         return False
-
-
-def remove_display(number: int, *, folder: Path = _X_FOLDER) -> None:
-    """Remove what an X server leaves when it is killed, unless the one that holds the display lives."""
-    lock = folder / f".X{number}-lock"
-    with contextlib.suppress(OSError, ValueError):
-        holder = facts(int(lock.read_text(encoding="ascii").strip()))
-        if holder is not None and holder.alive:
-            return
-    for left in (lock, folder / ".X11-unix" / f"X{number}"):
-        with contextlib.suppress(OSError):
-            left.unlink(missing_ok=True)
 
 
 def _remove_files_of(uid: int) -> None:
