@@ -31,7 +31,6 @@ def build(parts: Parts) -> FastAPI:
         summary="A browser of its own for every caller.",
         description=_ABOUT,
         version=version("podium-gateway"),
-        max_body_size=parts.settings.max_body,
     )
     app.state.parts = parts
     app.add_middleware(Edge, settings=parts.settings, metrics=parts.metrics)

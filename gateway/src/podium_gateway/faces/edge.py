@@ -1,4 +1,4 @@
-"""What every request meets first: its id, the Host check, the access log and the last catch.
+"""What every request meets first: its id, the Host check, the size limit, the access log and the last catch.
 
 The log says the route's template, not the path: ids are in other events, and queries may hold tokens.
 """
@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium_gateway.metrics import Metrics
@@ -61,6 +62,7 @@ class Edge:
     def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._max_body = settings.max_body
         self._check_host = is_loopback(settings.host)
         public = urlsplit(settings.public_url).hostname
         self._public = frozenset({public} if public else ())
@@ -93,7 +95,7 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, observed)
+            await self._app(scope, _limited(receive, self._max_body), observed)
         except Exception as error:  # the boundary of this request
             log.error("request_failed", extra={"request": request_id, "error": type(error).__name__}, exc_info=error)
             if status:
@@ -112,6 +114,22 @@ class Edge:
                     "request": request_id,
                 },
             )
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """`receive` that refuses a body of more than `limit` bytes, when somebody reads it."""
+    size = 0
+
+    async def limited() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            # An HTTPException is what FastAPI lets through while it reads a body.
+            raise HTTPException(413, f"the body is larger than {limit} bytes")
+        return message
+
+    return limited
 
 
 def _request_id(headers: Headers) -> str:
