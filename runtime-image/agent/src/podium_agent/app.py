@@ -13,11 +13,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from podium_agent.errors import AgentError
-from podium_agent.operations.screenshot import take
+from podium_agent.operations.table import Result, operations
 from podium_agent.session import Session
 from podium_agent.tunnels import Tunnels
 from podium_protocol.errors import STATUS_OF, AgentErrorBody, AgentErrorCode
-from podium_protocol.operations import Navigate, Screenshot
 from podium_protocol.sessions import AttachRequest, BindRequest, EndRequest
 from podium_protocol.signing import Refused, RequestVerifier
 
@@ -29,7 +28,6 @@ MAX_BODY = 64 << 20
 """Bytes of one request: a saved state with much storage is the largest."""
 
 M = TypeVar("M", bound=BaseModel)
-T = TypeVar("T")
 Handler = Callable[[Request, bytes], Awaitable[Response]]
 
 
@@ -44,6 +42,7 @@ class _Routes:
         self._session = session
         self._tunnels = tunnels
         self._verifier = verifier
+        self._operations = operations(session.browser)
 
     def all(self) -> list[BaseRoute]:
         signed: list[tuple[str, str, Handler]] = [
@@ -51,8 +50,7 @@ class _Routes:
             ("POST", "/attach", self.attach),
             ("GET", "/status", self.status),
             ("POST", "/ping", self.ping),
-            ("POST", "/operations/navigate", self.navigate),
-            ("POST", "/operations/screenshot", self.screenshot),
+            ("POST", "/operations/{name}", self.operate),
             ("POST", "/end", self.end),
         ]
         return [
@@ -82,15 +80,17 @@ class _Routes:
         self._session.touch()
         return JSONResponse({})
 
-    async def navigate(self, _: Request, body: bytes) -> Response:
-        return _json(await self._operate(self._session.browser.navigator.navigate(_parse(Navigate, body))))
-
-    async def screenshot(self, _: Request, body: bytes) -> Response:
-        request = _parse(Screenshot, body)
-        image, taken = await self._operate(take(self._session.browser.pages, request))
-        # ASCII only: a header cannot carry a URL's other letters as they are.
-        headers = {"podium-page": taken.model_dump_json().encode("ascii", "backslashreplace").decode()}
-        return Response(image, media_type=f"image/{request.format}", headers=headers)
+    async def operate(self, request: Request, body: bytes) -> Response:
+        operation = self._operations.get(request.path_params["name"])
+        if operation is None:
+            raise AgentError(AgentErrorCode.INVALID_REQUEST, "there is no such operation")
+        wanted = _parse(operation.request, body)
+        self._require_attached()
+        self._session.touch()
+        try:
+            return _answer(await operation.run(wanted))
+        finally:
+            self._session.touch()
 
     async def end(self, _: Request, body: bytes) -> Response:
         request = _parse(EndRequest, body)
@@ -115,14 +115,6 @@ class _Routes:
                 await websocket.send_denial_response(_refusal(error))
             except (RuntimeError, WebSocketDisconnect):  # the client left before it was answered
                 log.debug("denial_not_sent", extra={"code": error.code})
-
-    async def _operate(self, operation: Awaitable[T]) -> T:
-        self._require_attached()
-        self._session.touch()
-        try:
-            return await operation
-        finally:
-            self._session.touch()
 
     def _require_attached(self) -> None:
         if self._session.ended.done():
@@ -178,6 +170,17 @@ def _parse(model: type[M], body: bytes) -> M:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
         raise AgentError(AgentErrorCode.INVALID_REQUEST, f"{where}: {first['msg']}") from error
+
+
+def _answer(result: Result) -> Response:
+    if isinstance(result, BaseModel):
+        return Response(result.model_dump_json(exclude_none=True), media_type="application/json")
+    if isinstance(result, str):
+        return Response(result, media_type="text/html")
+    image, taken = result
+    # ASCII only: a header cannot carry a URL's other letters as they are.
+    headers = {"podium-page": taken.model_dump_json().encode("ascii", "backslashreplace").decode()}
+    return Response(image, media_type="image/png" if image.startswith(b"\x89PNG") else "image/jpeg", headers=headers)
 
 
 def _json(model: BaseModel) -> Response:

@@ -17,8 +17,12 @@ from podium_agent.display import Display
 from podium_agent.downloads import Downloads
 from podium_agent.errors import AgentError
 from podium_agent.folder import SessionFolder
+from podium_agent.operations.act import Actor
+from podium_agent.operations.location import Location
 from podium_agent.operations.navigate import Navigator
 from podium_agent.operations.pages import Pages
+from podium_agent.operations.read import Reader
+from podium_agent.operations.world import World
 from podium_agent.outbox import Outbox
 from podium_agent.recorder import Recorder
 from podium_agent.sandbox import look
@@ -66,6 +70,10 @@ class Browser:
         self.saver = Saver(connection, self.targets, clock)
         self.pages = Pages(connection, self.targets, self.dialogs)
         self.navigator = Navigator(connection, self.pages, self.targets)
+        self.world = World(self.targets)
+        self.reader = Reader(self.pages, self.world)
+        self.actor = Actor(connection, self.pages, self.world)
+        self.location = Location(connection, self.pages, self.targets)
         self.screen = Screen(connection, self.targets, display=display, folder=folder)
 
     @classmethod

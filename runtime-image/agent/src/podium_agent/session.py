@@ -105,6 +105,7 @@ class Session:
             browser.recorder.note(target)
             if context.viewport is not None:
                 await set_viewport(browser.connection, target, context.viewport)
+            await browser.targets.settled(target)
 
     def status(self) -> AgentStatus:
         """The agent's own view, as a snapshot."""

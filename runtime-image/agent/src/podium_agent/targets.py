@@ -116,6 +116,13 @@ class Targets:
         """The next page that attaches is a tab of the agent's own."""
         self._expected_helpers += 1
 
+    async def settled(self, target: Target) -> None:
+        """Wait until what was posted to a page's renderer has been done there; raises `AgentError`.
+
+        The browser process begins a navigation at once, and what has not reached the old renderer by then is lost to the new.
+        """
+        await self._connection.command("Page.getFrameTree", session=target.session)
+
     def _attached(self, params: Params, parent: str | None) -> None:
         info: dict[str, Any] = params["targetInfo"]
         target = Target(

@@ -24,6 +24,11 @@ class AgentErrorCode(StrEnum):
     """A live view was asked of a headless browser, or without an X or VNC server."""
     PAGE_NOT_FOUND = "page_not_found"
     PAGE_CRASHED = "page_crashed"
+    ELEMENT_NOT_FOUND = "element_not_found"
+    ELEMENT_NOT_USABLE = "element_not_usable"
+    """It is there, but hidden, disabled, moving, covered, or not of the right kind."""
+    REF_GONE = "ref_gone"
+    """A ref of an earlier tree or document."""
     DIALOG_OPEN = "dialog_open"
     NAVIGATION_FAILED = "navigation_failed"
     TIMEOUT = "timeout"
@@ -41,6 +46,9 @@ STATUS_OF: Final[dict[AgentErrorCode, int]] = {
     AgentErrorCode.NO_SCREEN: 409,
     AgentErrorCode.PAGE_NOT_FOUND: 404,
     AgentErrorCode.PAGE_CRASHED: 502,
+    AgentErrorCode.ELEMENT_NOT_FOUND: 404,
+    AgentErrorCode.ELEMENT_NOT_USABLE: 409,
+    AgentErrorCode.REF_GONE: 409,
     AgentErrorCode.DIALOG_OPEN: 409,
     AgentErrorCode.NAVIGATION_FAILED: 502,
     AgentErrorCode.TIMEOUT: 504,

@@ -7,7 +7,29 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Clip", "Navigate", "Navigated", "Screenshot", "ScreenshotTaken"]
+from podium_protocol.sessions import Geolocation
+
+__all__ = [
+    "AccessibilityTree",
+    "Acted",
+    "Action",
+    "Clip",
+    "ElementImage",
+    "Html",
+    "Key",
+    "Kind",
+    "Navigate",
+    "Navigated",
+    "Node",
+    "PageSize",
+    "PageSizeRead",
+    "PageText",
+    "ReadTree",
+    "Screenshot",
+    "ScreenshotTaken",
+    "SetLocation",
+    "Text",
+]
 
 
 class _Operation(BaseModel):
@@ -66,5 +88,140 @@ class Screenshot(_Operation):
 class ScreenshotTaken(BaseModel):
     """What an image's bytes do not say."""
 
+    page: str
+    url: str
+
+
+class ElementImage(_Operation):
+    """`POST /operations/image`: a picture of one element, scrolled into view."""
+
+    target: str = Field(min_length=1, max_length=4096)
+    """A CSS selector, or a ref of the page's last tree (`e5`)."""
+    quality: int = Field(default=80, ge=1, le=100)
+    timeout: float = Field(default=10.0, gt=0, le=600)
+
+
+class SetLocation(_Operation, Geolocation):
+    """`POST /operations/location`: what `navigator.geolocation` says from now on, on every page of the session."""
+
+
+class Html(_Operation):
+    """`POST /operations/html`: the document as it is now; the answer's body is the HTML itself."""
+
+    inline: bool = True
+    """Put stylesheets, images and frames into it, as far as the page may read them; else the bare document."""
+    timeout: float = Field(default=30.0, gt=0, le=600)
+
+
+class Text(_Operation):
+    """`POST /operations/text`: the text a person would see."""
+
+    timeout: float = Field(default=30.0, gt=0, le=600)
+
+
+class PageText(BaseModel):
+    """The page's `innerText`."""
+
+    url: str
+    title: str
+    text: str
+
+
+class PageSize(_Operation):
+    """`POST /operations/page-size`: how large the page's content is."""
+
+    timeout: float = Field(default=10.0, gt=0, le=600)
+
+
+class PageSizeRead(BaseModel):
+    """CSS pixels, the part beyond the viewport included."""
+
+    width: int
+    height: int
+
+
+class ReadTree(_Operation):
+    """`POST /operations/tree`: the accessibility tree, in document order. Its refs hold until the next tree of that page."""
+
+    interactive: bool = False
+    """Only what can be clicked, typed into or chosen."""
+    depth: int = Field(default=-1, ge=-1, le=1000)
+    """Levels below the root; -1 for all."""
+    timeout: float = Field(default=30.0, gt=0, le=600)
+
+
+class Node(BaseModel):
+    """One element of the tree. Fields that do not apply are left out."""
+
+    ref: str
+    role: str
+    name: str
+    depth: int
+    value: str | None = None
+    checked: bool | Literal["mixed"] | None = None
+    selected: bool | None = None
+    expanded: bool | None = None
+    pressed: bool | Literal["mixed"] | None = None
+    level: int | None = None
+    disabled: bool | None = None
+    focused: bool | None = None
+
+
+class AccessibilityTree(BaseModel):
+    """The tree as a list, in document order."""
+
+    url: str
+    title: str
+    nodes: list[Node]
+
+
+Kind = Literal["click", "type", "fill", "press", "focus", "hover", "select", "scroll"]
+Key = str
+"""`Enter`, `ArrowUp`, … or any single character."""
+
+
+class Action(_Operation):
+    """`POST /operations/action`: what a person would do, with real input events.
+
+    With `target` the element is scrolled into view and waited for: visible, enabled, still, and not covered.
+    """
+
+    kind: Kind
+    target: str | None = Field(default=None, min_length=1, max_length=4096)
+    """A CSS selector, or a ref of the page's last tree (`e5`)."""
+    x: float | None = Field(default=None, ge=-100_000, le=100_000)
+    y: float | None = Field(default=None, ge=-100_000, le=100_000)
+    text: str | None = Field(default=None, max_length=1_000_000)
+    key: str | None = Field(default=None, min_length=1, max_length=32)
+    value: str | None = Field(default=None, max_length=100_000)
+    scroll_y: float | None = Field(default=None, ge=-1_000_000, le=1_000_000)
+    timeout: float = Field(default=10.0, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Action":
+        missing = self._missing()
+        if missing is not None:
+            raise ValueError(f"{self.kind} needs {missing}")
+        return self
+
+    def _missing(self) -> str | None:
+        if (self.x is None) != (self.y is None):
+            return "x and y together"
+        if self.kind in ("click", "hover") and self.target is None and self.x is None:
+            return "a selector, a ref, or x and y"
+        if self.kind in ("fill", "focus", "select") and self.target is None:
+            return "a selector or a ref"
+        if self.kind == "scroll" and self.target is None and self.scroll_y is None:
+            return "a selector, a ref, or scrollY"
+        needed = {"type": ("text", self.text), "fill": ("text", self.text), "press": ("key", self.key)}
+        needed["select"] = ("value", self.value)
+        name, given = needed.get(self.kind, ("", ""))
+        return name if given is None else None
+
+
+class Acted(BaseModel):
+    """The action was done."""
+
+    kind: Kind
     page: str
     url: str

@@ -55,6 +55,7 @@ class Pages:
         target = self.targets.page(made["targetId"])
         if target is None:
             raise AgentError(AgentErrorCode.BROWSER_ERROR, "the new tab closed at once")
+        await self.targets.settled(target)
         return target
 
 
@@ -73,6 +74,10 @@ class Page:
     async def command(self, method: str, params: Params | None = None) -> Params:
         """A CDP command on this page's session."""
         return await self.within(self._connection.command(method, params, session=self.target.session, limit=self._limit))
+
+    def post(self, method: str, params: Params) -> None:
+        """A command whose answer is that of the next one awaited."""
+        self._connection.post(method, params, self.target.session)
 
     async def within(self, waited: Awaitable[T]) -> T:
         """Wait for something on this page; a crash or an unattended dialog ends the wait with an error."""

@@ -5,9 +5,10 @@ import base64
 
 from podium_agent.cdp import Params
 from podium_agent.operations.pages import Page, Pages
-from podium_protocol.operations import Screenshot, ScreenshotTaken
+from podium_agent.operations.world import World
+from podium_protocol.operations import ElementImage, Screenshot, ScreenshotTaken
 
-__all__ = ["take"]
+__all__ = ["take", "take_element"]
 
 
 async def take(pages: Pages, request: Screenshot) -> tuple[bytes, ScreenshotTaken]:
@@ -16,16 +17,29 @@ async def take(pages: Pages, request: Screenshot) -> tuple[bytes, ScreenshotTake
         # A tab in the background has no frames to capture, and a headful browser would wait for one for ever.
         await page.command("Page.bringToFront")
         pages.targets.activate(page.target)
-        params: Params = {"format": request.format, "optimizeForSpeed": True}
-        if request.format == "jpeg":
-            params["quality"] = request.quality
         clip = await _clip(page, request)
-        if clip is not None:
-            params |= {"clip": {**clip, "scale": 1}, "captureBeyondViewport": True}
-        answer = await page.command("Page.captureScreenshot", params)
-        # Some ms for a large one: not on the loop that carries the clients' bytes.
-        image = await asyncio.to_thread(base64.b64decode, answer["data"])
-        return image, ScreenshotTaken(page=page.target.id, url=page.target.url)
+        return await _capture(page, request.format, quality=request.quality, clip=clip)
+
+
+async def take_element(pages: Pages, world: World, request: ElementImage) -> tuple[bytes, ScreenshotTaken]:
+    """A JPEG of one element, scrolled into view. Raises `AgentError`."""
+    async with pages.page(request.page, limit=request.timeout) as page:
+        await page.command("Page.bringToFront")
+        pages.targets.activate(page.target)
+        area = await world.call(page, "area", {"target": request.target, "limit": request.timeout * 900})
+        return await _capture(page, "jpeg", quality=request.quality, clip=area)
+
+
+async def _capture(page: Page, format: str, *, quality: int, clip: dict[str, float] | None) -> tuple[bytes, ScreenshotTaken]:
+    params: Params = {"format": format, "optimizeForSpeed": True}
+    if format == "jpeg":
+        params["quality"] = quality
+    if clip is not None:
+        params |= {"clip": {**clip, "scale": 1}, "captureBeyondViewport": True}
+    answer = await page.command("Page.captureScreenshot", params)
+    # Some ms for a large one: not on the loop that carries the clients' bytes.
+    image = await asyncio.to_thread(base64.b64decode, answer["data"])
+    return image, ScreenshotTaken(page=page.target.id, url=page.target.url)
 
 
 async def _clip(page: Page, request: Screenshot) -> dict[str, float] | None:

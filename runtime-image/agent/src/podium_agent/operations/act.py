@@ -1,0 +1,122 @@
+"""Do what a person would do: find the element, make sure a hand could reach it, then real input events."""
+
+import asyncio
+import contextlib
+from typing import Final
+
+from podium_agent.cdp import CdpConnection, Params
+from podium_agent.operations.keys import strokes
+from podium_agent.operations.pages import Page, Pages
+from podium_agent.operations.world import World
+from podium_agent.targets import Targets
+from podium_protocol.operations import Acted, Action
+
+__all__ = ["Actor"]
+
+SETTLE: Final = 10.0
+"""Seconds an action waits for the page it leads to; after that the page goes on loading behind the answer."""
+TYPED_AT_ONCE: Final = 100
+"""Characters sent before one is waited for: more would fill the browser's queue."""
+MARGIN: Final = 0.25
+"""Seconds of an action's limit that are kept for its input events and its answer."""
+
+
+class Actor:
+    """The eight kinds of `Action`. Each raises `AgentError`."""
+
+    def __init__(self, connection: CdpConnection, pages: Pages, world: World) -> None:
+        self._pages = pages
+        self._world = world
+        self._loads = _Loads(connection, pages.targets)
+
+    async def act(self, request: Action) -> Acted:
+        """Do it, and wait for the document that it leads to, if it does."""
+        async with self._pages.page(request.page, limit=request.timeout) as page:
+            # Without frames nothing on a page becomes still, and input goes to the tab in front.
+            await page.command("Page.bringToFront")
+            self._pages.targets.activate(page.target)
+            await self._do(page, request)
+            await self._loads.settle(page, limit=min(SETTLE, request.timeout / 2))
+            return Acted(kind=request.kind, page=page.target.id, url=page.target.url)
+
+    async def _do(self, page: Page, request: Action) -> None:
+        argument: Params = {"target": request.target, "limit": max(0.0, request.timeout - MARGIN) * 1000}
+        match request.kind:
+            case "click" | "hover":
+                await self._mouse(page, request, argument)
+            case "type" | "press":
+                if request.target is not None:
+                    await self._world.call(page, "focus", argument)
+                await self._type(page, list(request.text or "") if request.kind == "type" else [request.key or ""])
+            case "fill":
+                filled = await self._world.call(page, "fill", {**argument, "text": request.text})
+                if not filled["done"]:
+                    await self._replace_selection(page, request.text or "")
+            case "focus":
+                await self._world.call(page, "focus", argument)
+            case "select":
+                await self._world.call(page, "select", {**argument, "value": request.value})
+            case "scroll":
+                await self._world.call(page, "scroll", {**argument, "by": request.scroll_y})
+
+    async def _mouse(self, page: Page, request: Action, argument: Params) -> None:
+        at: Params = {"x": request.x, "y": request.y}
+        if request.target is not None:
+            at = await self._world.call(page, "point", argument)
+        moved: Params = {"type": "mouseMoved", **at}
+        if request.kind == "hover":
+            await page.command("Input.dispatchMouseEvent", moved)
+            return
+        button: Params = {"button": "left", "clickCount": 1, **at}
+        page.post("Input.dispatchMouseEvent", moved)
+        page.post("Input.dispatchMouseEvent", {"type": "mousePressed", "buttons": 1, **button})
+        await page.command("Input.dispatchMouseEvent", {"type": "mouseReleased", **button})
+
+    async def _type(self, page: Page, keys: list[str]) -> None:
+        events = [event for key in keys for event in strokes(key)]
+        for number, event in enumerate(events, start=1):
+            if number % TYPED_AT_ONCE == 0 or number == len(events):
+                await page.command("Input.dispatchKeyEvent", event)
+            else:
+                page.post("Input.dispatchKeyEvent", event)
+
+    async def _replace_selection(self, page: Page, text: str) -> None:
+        if text:
+            await page.command("Input.insertText", {"text": text})
+        else:
+            await self._type(page, ["Delete"])
+
+
+class _Loads:
+    """Which pages are loading a document."""
+
+    def __init__(self, connection: CdpConnection, targets: Targets) -> None:
+        self._loading: dict[str, asyncio.Event] = {}
+        connection.on("Page.frameStartedLoading", self._started)
+        connection.on("Page.frameStoppedLoading", self._stopped)
+        targets.closed.append(lambda target: self._over(target.id))
+
+    async def settle(self, page: Page, *, limit: float) -> None:
+        """If the action made the page load another document, wait for it, at most `limit` seconds."""
+        # One turn through the renderer: a navigation that the action began has been announced by then.
+        await page.command("Runtime.evaluate", {"expression": "0"})
+        loaded = self._loading.get(page.target.id)
+        if loaded is not None:
+            await page.within(_wait(loaded, limit))
+
+    def _started(self, params: Params, _: str | None) -> None:
+        self._loading.setdefault(params["frameId"], asyncio.Event())
+
+    def _stopped(self, params: Params, _: str | None) -> None:
+        self._over(params["frameId"])
+
+    def _over(self, frame: str) -> None:
+        loaded = self._loading.pop(frame, None)
+        if loaded is not None:
+            loaded.set()
+
+
+async def _wait(event: asyncio.Event, limit: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit):
+            await event.wait()

@@ -1,0 +1,81 @@
+"""The agent's own script in a page: elements, names and geometry are asked there, in one round trip.
+
+It lives in an isolated world of the main document, with the refs of the last tree. A new document has a new world without refs,
+so a ref of a document that is gone is an error and never a wrong click.
+"""
+
+from importlib import resources
+from typing import Any, Final
+
+from podium_agent.cdp import Params
+from podium_agent.errors import AgentError, CdpError
+from podium_agent.operations.pages import Page
+from podium_agent.targets import Target, Targets
+from podium_protocol.errors import AgentErrorCode
+
+__all__ = ["World"]
+
+_PARTS: Final = ("core", "names", "tree", "act", "read", "entry")
+_CALL: Final = "function (name, argument) { return this(name, argument); }"
+
+
+def _source() -> str:
+    folder = resources.files("podium_agent.operations") / "page"
+    parts = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in _PARTS]
+    return "(() => {\n'use strict';\n" + "\n".join(parts) + "\n})()"
+
+
+class World:
+    """Calls functions of the script, which is put into a document when it is first needed there."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._source = _source()
+        self._entries: dict[str, str] = {}
+        targets.closed.append(self._forget)
+
+    async def call(self, page: Page, name: str, argument: Params) -> Any:
+        """The result of one function. Raises `AgentError` with the code that the script refused with."""
+        for again in (False, True):
+            try:
+                entry = self._entries.get(page.target.id) or await self._enter(page)
+                answer = await page.command(
+                    "Runtime.callFunctionOn",
+                    {
+                        "objectId": entry,
+                        "functionDeclaration": _CALL,
+                        "arguments": [{"value": name}, {"value": argument}],
+                        "awaitPromise": True,
+                        "returnByValue": True,
+                    },
+                )
+            except CdpError:  # the document was replaced, before the call or under it
+                self._entries.pop(page.target.id, None)
+                if again:
+                    raise
+                continue
+            return self._result(answer)
+        raise AssertionError  # unreachable: the second turn returns or raises
+
+    async def _enter(self, page: Page) -> str:
+        # A page's main frame carries its target's id.
+        world = await page.command("Page.createIsolatedWorld", {"frameId": page.target.id, "worldName": "podium"})
+        script = {"expression": self._source, "contextId": world["executionContextId"]}
+        answer = await page.command("Runtime.evaluate", script)
+        if "exceptionDetails" in answer:
+            raise AgentError(AgentErrorCode.BROWSER_ERROR, "the page cannot be read")
+        entry: str = answer["result"]["objectId"]
+        self._entries[page.target.id] = entry
+        return entry
+
+    def _result(self, answer: Params) -> Any:
+        if "exceptionDetails" in answer:
+            details = answer["exceptionDetails"]
+            text = details.get("exception", {}).get("description") or details.get("text", "")
+            raise AgentError(AgentErrorCode.BROWSER_ERROR, f"the page could not be read: {text.splitlines()[0][:300]}")
+        value = answer["result"].get("value", {})
+        if "code" in value:
+            raise AgentError(AgentErrorCode(value["code"]), value["message"])
+        return value.get("value")
+
+    def _forget(self, target: Target) -> None:
+        self._entries.pop(target.id, None)
