@@ -74,7 +74,7 @@ class _Routes:
         return _json(await self._session.attach(_parse(AttachRequest, body)))
 
     async def status(self, _: Request, __: bytes) -> Response:
-        return _json(self._session.status())
+        return _json(await self._session.looked())
 
     async def ping(self, _: Request, __: bytes) -> Response:
         self._session.touch()

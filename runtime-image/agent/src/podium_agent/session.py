@@ -1,6 +1,7 @@
 """One agent's life with one run of one session: bound, attached, watched, ended once and for one reason."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -25,6 +26,7 @@ SAMPLE: Final = 5.0
 """Seconds between looks at the byte counters; how late an idle session may be noticed."""
 SAVE_LIMIT: Final = 3.0
 FLUSH_LIMIT: Final = 3.0
+TITLE_LIMIT: Final = 1.0
 FINISH_DOWNLOADS: Final = 2.0
 
 
@@ -123,6 +125,15 @@ class Session:
             url=None if page is None else page.url,
             title=None if page is None else page.title,
         )
+
+    async def looked(self) -> AgentStatus:
+        """The status with the page's title as it is now: Chromium tells of new URLs by itself, but not of new titles."""
+        page = self.browser.targets.page(None)
+        if page is not None:
+            with contextlib.suppress(AgentError):
+                answer = await self.browser.connection.command("Target.getTargetInfo", {"targetId": page.id}, limit=TITLE_LIMIT)
+                page.title = answer["targetInfo"]["title"]
+        return self.status()
 
     def touch(self) -> None:
         """Somebody used the session."""

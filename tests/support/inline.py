@@ -1,0 +1,103 @@
+"""A site whose pages a test writes where it needs them, and a few answers that no ordinary page gives."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from support.serving import serving
+from support.waiting import eventually
+
+NO_ICON = '<link rel="icon" href="data:,">'
+
+
+@dataclass(slots=True)
+class Inline:
+    """The running site, under two names that browsers take for two sites."""
+
+    port: int = 0
+    said: list[object] = field(default_factory=list)
+    """What pages have told, see `tell`."""
+    asked: list[str] = field(default_factory=list)
+    """Paths that hang or load slowly, as they were asked for."""
+
+    @property
+    def url(self) -> str:
+        """The first site."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def other_url(self) -> str:
+        """The second."""
+        return f"http://localhost:{self.port}"
+
+    def page(self, html: str, *, other: bool = False) -> str:
+        """URL of a page with this body."""
+        return f"{self.other_url if other else self.url}/page?html={quote(NO_ICON + html)}"
+
+    def telling(self, expression: str) -> str:
+        """URL of a page whose first script tells the value of an expression."""
+        return self.page(f"<script>{self.tell(expression)}</script>told")
+
+    def tell(self, expression: str) -> str:
+        """Script that posts a value here; it arrives in `said`."""
+        return f"fetch('/tell', {{method: 'POST', body: JSON.stringify({expression}), keepalive: true}});"
+
+    async def next(self, count: int = 1) -> object:
+        """The value told last, once so many have come since the list was emptied."""
+        await eventually(lambda: len(self.said) >= count, what=f"{count} values told")
+        return self.said[count - 1]
+
+    def app(self) -> Starlette:
+        """Everything it answers."""
+        return Starlette(
+            routes=[
+                Route("/page", self._page),
+                Route("/tell", self._tell, methods=["POST"]),
+                Route("/hang/{name}", self._hang),
+                Route("/redirect", self._redirect),
+                Route("/status/{status:int}", self._status),
+                Route("/download/{name}", self._download),
+                Route("/", lambda _: HTMLResponse(NO_ICON + "root")),
+            ]
+        )
+
+    async def _page(self, request: Request) -> Response:
+        return HTMLResponse(request.query_params["html"], headers={"cache-control": "no-store"})
+
+    async def _tell(self, request: Request) -> Response:
+        self.said.append(json.loads(await request.body()))
+        return JSONResponse({})
+
+    async def _hang(self, request: Request) -> Response:
+        self.asked.append(request.url.path)
+        while not await request.is_disconnected():
+            await asyncio.sleep(0.05)
+        return Response()
+
+    async def _redirect(self, request: Request) -> Response:
+        return RedirectResponse(request.query_params["to"])
+
+    async def _status(self, request: Request) -> Response:
+        return HTMLResponse("status", request.path_params["status"])
+
+    async def _download(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        content = f"content of {name}\n".encode() * int(request.query_params.get("lines", "1"))
+        return Response(content, media_type="text/plain", headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+@asynccontextmanager
+async def inline_site() -> AsyncIterator[Inline]:
+    """Serve it until the block ends."""
+    site = Inline()
+    async with serving(site.app()) as running:
+        site.port = running.port
+        yield site
