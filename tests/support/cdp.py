@@ -9,6 +9,8 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from support.waiting import eventually
+
 LIMIT = 20.0
 """Seconds for one answer."""
 
@@ -27,12 +29,19 @@ class RawClient:
         async with connect(url, compression=None, max_size=None) as socket:
             yield cls(socket)
 
-    async def command(self, method: str, params: dict[str, Any] | None = None, *, session: str | None = None) -> dict[str, Any]:
-        """Send a command and give its result; an error of DevTools fails the test."""
+    async def send(self, method: str, params: dict[str, Any] | None = None, *, session: str | None = None) -> int:
+        """Send a command without waiting for its answer; the command's number."""
         number = next(self._ids)
         message = {"id": number, "method": method, "params": params or {}}
         await self._socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
-        async with asyncio.timeout(LIMIT):
+        return number
+
+    async def command(
+        self, method: str, params: dict[str, Any] | None = None, *, session: str | None = None, limit: float = LIMIT
+    ) -> dict[str, Any]:
+        """Send a command and give its result; an error of DevTools fails the test."""
+        number = await self.send(method, params, session=session)
+        async with asyncio.timeout(limit):
             while True:
                 answer: dict[str, Any] = json.loads(await self._socket.recv())
                 if answer.get("id") == number:
@@ -40,13 +49,28 @@ class RawClient:
                     result: dict[str, Any] = answer["result"]
                     return result
 
+    async def closed(self) -> None:
+        """Return when the other side has closed the connection, or it broke."""
+        async with asyncio.timeout(LIMIT):
+            await self._socket.wait_closed()
+
+    async def attach(self, *, to: str) -> str:
+        """Attach to the page with that URL, once there is one; the session to send commands on."""
+
+        async def page() -> str | None:
+            targets = (await self.command("Target.getTargets"))["targetInfos"]
+            return next((each["targetId"] for each in targets if each["url"] == to), None)
+
+        target = await eventually(page, what=f"a page at {to}")
+        attached = await self.command("Target.attachToTarget", {"targetId": target, "flatten": True})
+        session: str = attached["sessionId"]
+        return session
+
     async def evaluate(self, expression: str, *, on: str) -> Any:
         """The value of an expression on the page with that URL, as if a person had acted there."""
-        targets = (await self.command("Target.getTargets"))["targetInfos"]
-        page = next(each["targetId"] for each in targets if each["url"] == on)
-        attached = await self.command("Target.attachToTarget", {"targetId": page, "flatten": True})
+        session = await self.attach(to=on)
         params = {"expression": expression, "returnByValue": True, "userGesture": True, "awaitPromise": True}
-        answer = await self.command("Runtime.evaluate", params, session=attached["sessionId"])
+        answer = await self.command("Runtime.evaluate", params, session=session)
         assert "exceptionDetails" not in answer, answer
-        await self.command("Target.detachFromTarget", {"sessionId": attached["sessionId"]})
+        await self.command("Target.detachFromTarget", {"sessionId": session})
         return answer["result"].get("value")

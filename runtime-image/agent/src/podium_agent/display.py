@@ -17,7 +17,7 @@ from typing import Final
 from podium_agent.folder import SessionFolder
 from podium_agent.settings import SCREEN
 from podium_system.displays import remove_display
-from podium_system.processes import as_child
+from podium_system.processes import as_child, facts
 
 __all__ = ["Display", "DisplayError"]
 
@@ -72,6 +72,12 @@ class Display:
                 os.close(writing)
         folder.write(folder.display, str(number).encode())
         return cls(number, process, cookie)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server lives, also when its death is so fresh that nobody has collected it."""
+        now = facts(self.process.pid)
+        return self.process.returncode is None and now is not None and now.alive
 
     async def stop(self) -> None:
         """End Xvfb; it removes its socket and lock itself, and what it leaves we remove."""

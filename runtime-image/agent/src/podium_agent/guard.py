@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection
 from podium_agent.chromium import Chromium
+from podium_agent.display import Display
 from podium_agent.errors import AgentError, CdpTimeout
 from podium_protocol.reasons import EndReason
 from podium_system.processes import HangDetector, facts
@@ -22,8 +23,12 @@ SILENT_LIMIT: Final = 4.0
 Verdict = tuple[EndReason, str]
 
 
-async def watch_process(chromium: Chromium, connection: CdpConnection) -> Verdict:
-    """Return when the browser is gone. Exit code 0 is a client's `Browser.close` or its last window closed by hand."""
+async def watch_process(chromium: Chromium, connection: CdpConnection, display: Display | None) -> Verdict:
+    """Return when the browser is gone.
+
+    Exit code 0 is a client's `Browser.close` or its last window closed by hand; or its X server has died, after which Chromium
+    exits as if nothing were wrong.
+    """
     exited = asyncio.ensure_future(chromium.process.wait())
     try:
         gone: set[asyncio.Future[Any]] = {exited, connection.closed}
@@ -32,6 +37,8 @@ async def watch_process(chromium: Chromium, connection: CdpConnection) -> Verdic
             await asyncio.wait({exited}, timeout=2)
         if not exited.done():
             return EndReason.BROWSER_CRASHED, "Chromium closed its DevTools but did not end"
+        if exited.result() == 0 and display is not None and not display.alive:
+            return EndReason.BROWSER_CRASHED, "the X server died, and Chromium with it"
         if exited.result() == 0:
             return EndReason.REQUESTED, "the browser was closed by its client"
         return EndReason.BROWSER_CRASHED, chromium.death()

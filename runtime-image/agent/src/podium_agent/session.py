@@ -43,7 +43,7 @@ class Session:
         self._traffic = traffic
         self._tasks: set[asyncio.Task[Any]] = set()
         self._courier: Courier | None = None
-        self._own(self._verdict_of(watch_process(browser.chromium, browser.connection)), "watch-process")
+        self._own(self._verdict_of(watch_process(browser.chromium, browser.connection, browser.display)), "watch-process")
         clock = asyncio.get_running_loop().time
         self._own(self._verdict_of(watch_answers(browser.chromium, browser.connection, clock)), "watch-answers")
 
@@ -161,6 +161,9 @@ class Session:
     async def finish(self) -> None:
         """Save, close the browser, send what is left; every step bounded."""
         courier = self._courier
+        if self.ended.result()[0] is EndReason.BROWSER_CRASHED:
+            # It may be stopped or stuck: asking it for its state and to close would only cost their limits, 4.5 s.
+            await self.browser.chromium.kill()
         if courier is not None and self.browser.chromium.process.returncode is None:
             await self._last_words(courier)
         for task in self._tasks:
