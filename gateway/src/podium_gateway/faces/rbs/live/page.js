@@ -22,6 +22,7 @@ function connect() {
   show("connecting", "connecting");
   screen.replaceChildren();
   const rfb = new RFB(screen, target.href, { wsProtocols: ["binary"] });
+  rfb.background = "#14161a";
   rfb.scaleViewport = true;
   rfb.clipViewport = false;
   rfb.focusOnClick = true;
