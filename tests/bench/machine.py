@@ -1,0 +1,41 @@
+"""The machine of a run: numbers without it mean nothing a month later."""
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from podium_agent.chromium import find_chromium
+
+__all__ = ["describe"]
+
+
+def describe() -> list[str]:
+    """Lines for the head of the table: date, cores, memory, processor, kernel, versions, and how busy it was before."""
+    version = subprocess.run([find_chromium(None), "--version"], capture_output=True, text=True, timeout=30, check=False)
+    chromium = re.search(r"[\d.]{4,}", version.stdout)
+    return [
+        f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        f"- {os.cpu_count()} cores ({_cpu()}), {_memory():.0f} GiB memory",
+        f"- {_system()}, kernel {platform.release()}, Chromium {chromium[0] if chromium else 'of unknown version'},"
+        f" Python {platform.python_version()}",
+        f"- load average before the run {os.getloadavg()[0]:.1f}",
+    ]
+
+
+def _cpu() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        found = re.search(r"^model name\s*:\s*(.+)$", file.read(), re.MULTILINE)
+    return found[1].strip() if found else platform.machine()
+
+
+def _memory() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def _system() -> str:
+    release = Path("/etc/os-release")
+    found = re.search(r'^PRETTY_NAME="?([^"\n]+)', release.read_text(encoding="utf-8"), re.MULTILINE) if release.exists() else None
+    return found[1] if found else platform.system()
