@@ -18,7 +18,7 @@ async def end_of(podium: Podium, session_id: str, *, limit: float = 20.0) -> dic
         record: dict[str, Any] = answer.json()
         return record if record["status"] in _OVER else None
 
-    found = await eventually(over, what=f"the end of {session_id}", limit=limit)
+    found: dict[str, Any] | None = await eventually(over, what=f"the end of {session_id}", limit=limit)
     assert found is not None
     return found
 
