@@ -116,9 +116,10 @@ async def test_an_agent_that_dies_is_told_at_once_and_swept(tmp_path: Path) -> N
 
 
 async def test_an_agent_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"PROBE_EVERY": 0.2, "PROBE_LIMIT": 0.2, "HANG_AFTER": 0.5}.items():
+    for name, value in {"PROBE_EVERY": 0.2, "PROBE_LIMIT": 0.2}.items():
         monkeypatch.setattr(child_module, name, value)
     async with local(tmp_path) as here:
+        here.provisioner._limits = Limits(start=20, stop=5, hang=0.5)
         pid = await here.create()
         os.kill(pid, signal.SIGSTOP)
         ended = await here.end_of()

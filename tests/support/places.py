@@ -32,7 +32,7 @@ class FakeAgent(AgentClient):
         if self.refuse is not None:
             raise self.refuse
 
-    async def attach(self, request: AttachRequest, *, timeout: float = 30.0) -> AgentStatus:
+    async def attach(self, request: AttachRequest) -> AgentStatus:
         self._may()
         self.attached = request
         return AgentStatus(

@@ -38,6 +38,8 @@ _Answer = TypeVar("_Answer", bound=BaseModel)
 
 MARGIN: Final = 5.0
 """Seconds beyond an operation's own limit before we stop waiting for the agent's word on it."""
+RESTORE: Final = 20.0
+"""Seconds more for an attach: the local storage of 3 origins took 0.3 s, and a state may hold hundreds."""
 _NOBODY: Final = SignedFor(session_uid="-", run=0)
 
 
@@ -80,15 +82,18 @@ def error_of(status: int, body: bytes) -> PodiumError:
 class AgentClient:
     """Talks to the agent at `target`; `bind` fixes whose requests all later ones are."""
 
-    def __init__(self, target: Target, *, signer: RequestSigner, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, target: Target, *, signer: RequestSigner, timeout: float = 10.0, clock: Callable[[], float] = time.time
+    ) -> None:
         self.target = target
         self._signer = signer
         self._clock = clock
+        self._timeout = timeout
         self._subject = _NOBODY
         base = "http://agent" if target.socket is not None else f"http://{target.host}:{target.port}"
         # verify=False only spares loading the CA bundle, 20 ms a client: nothing here speaks TLS.
         transport = httpx.AsyncHTTPTransport(uds=target.socket, verify=False)
-        self._http = httpx.AsyncClient(transport=transport, base_url=base, trust_env=False, timeout=10.0)
+        self._http = httpx.AsyncClient(transport=transport, base_url=base, trust_env=False, timeout=timeout)
 
     async def close(self) -> None:
         """Close the pooled connections."""
@@ -110,9 +115,9 @@ class AgentClient:
         self._subject = SignedFor(session_uid=session_uid, run=run)
         await self._call("POST", "/bind", BindRequest(session_uid=session_uid, run=run))
 
-    async def attach(self, request: AttachRequest, *, timeout: float = 30.0) -> AgentStatus:
-        """Hand over what makes the browser this caller's."""
-        return _read(AgentStatus, await self._call("POST", "/attach", request, timeout=timeout))
+    async def attach(self, request: AttachRequest) -> AgentStatus:
+        """Hand over what makes the browser this caller's. Restoring a saved state takes longer than other answers."""
+        return _read(AgentStatus, await self._call("POST", "/attach", request, timeout=self._timeout + RESTORE))
 
     async def status(self) -> AgentStatus:
         """The agent's view of its browser."""
@@ -142,7 +147,7 @@ class AgentClient:
         if body:
             headers["content-type"] = "application/json"
         try:
-            answer = await self._http.request(method, path, content=body, headers=headers, timeout=timeout)
+            answer = await self._http.request(method, path, content=body, headers=headers, timeout=timeout or self._timeout)
         except httpx.TimeoutException as error:
             raise BrowserTimeout("the browser's agent did not answer in time") from error
         except httpx.HTTPError as error:

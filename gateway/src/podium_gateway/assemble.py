@@ -75,7 +75,12 @@ def local_provisioner(settings: Settings, folders: Folders, environ: Mapping[str
         signer=signer,
         uids=Uids(enabled=uid == 0, first=settings.first_uid),
         ports=Ports(),
-        limits=Limits(start=settings.start_timeout, stop=settings.stop_grace),
+        limits=Limits(
+            start=settings.start_timeout,
+            stop=settings.stop_grace,
+            answer=settings.agent_timeout,
+            hang=settings.agent_silence,
+        ),
         headless=settings.headless == "true" or (settings.headless == "auto" and not screen),
         warm=settings.warm,
         node=_node(settings),

@@ -140,12 +140,12 @@ class Settings:
         float,
         Setting(
             "PODIUM_AGENT_SILENCE",
-            "An agent that neither reports nor answers for so long is taken for hung; it reports every 5 s.",
+            "An agent that answers nothing for so long, and is stopped or uses no processor, hangs and is killed.",
             unit="s",
             low=1,
             high=600,
         ),
-    ] = 15.0
+    ] = 4.0
     stop_grace: Annotated[
         float,
         Setting(

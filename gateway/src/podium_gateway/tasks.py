@@ -40,6 +40,11 @@ class Tasks:
             self.failures += 1
             log.error("task_failed", extra={"task": task.get_name(), "error": repr(error)}, exc_info=error)
 
+    async def drain(self, limit: float) -> None:
+        """Wait until all have ended by themselves, for at most `limit` seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=limit)
+
     async def close(self) -> None:
         """Cancel what still runs and wait for it."""
         tasks = list(self._tasks)

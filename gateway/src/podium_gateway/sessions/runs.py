@@ -130,7 +130,8 @@ class Runs:
         return live
 
     async def close(self) -> None:
-        """Give up what is left; runs have been ended before."""
+        """Runs have been ended before: let the last ends be written, and give up what is left."""
+        await self._tasks.drain(SETTLE)
         await self._tasks.close()
 
     def _ended(self, ended: RunEnded) -> None:

@@ -140,7 +140,7 @@ class LocalProvisioner:
     def _start(self, *, headless: bool) -> AgentChild:
         """A new child whose life has begun."""
         paths = self._folders.of(secrets.token_hex(4))
-        agent = AgentClient(Target(socket=str(paths.socket)), signer=self._signer)
+        agent = AgentClient(Target(socket=str(paths.socket)), signer=self._signer, timeout=self._limits.answer)
         child = AgentChild(paths, agent, uid=self._uids.take(), port=self._ports.take(), headless=headless, limits=self._limits)
         self._children.add(child)
         self._tasks.start(self._life(child), name=f"agent-{paths.name}")

@@ -31,8 +31,7 @@ log = logging.getLogger(__name__)
 PROBE_EVERY: Final = 2.0
 """Seconds between two questions to an agent that answers; each costs about 1 ms."""
 PROBE_LIMIT: Final = 1.0
-"""Seconds an answer may take, and between questions to an agent that has gone silent: a hang is found within 8 s."""
-HANG_AFTER: Final = 4.0
+"""Seconds an answer may take, and between questions to one that has gone silent: a hang is found within `Limits.hang` + 4."""
 TERM_GRACE: Final = 3.0
 """Seconds between SIGTERM and SIGKILL, for an agent that did not follow its own end."""
 
@@ -44,6 +43,10 @@ class Limits:
     start: float
     stop: float
     """For saving state and closing, after the end was asked for."""
+    answer: float = 10.0
+    """For an agent's answer to whatever is no operation of its own length."""
+    hang: float = 4.0
+    """Without an answer, and without work, until an agent is taken for hung."""
 
 
 class AgentChild:
@@ -164,7 +167,7 @@ class AgentChild:
     async def _guard(self, process: asyncio.subprocess.Process, gone: "asyncio.Future[int]") -> Exit:
         """Wait until it exits, its end is asked for, its time is over, or it hangs."""
         loop = asyncio.get_running_loop()
-        detector = HangDetector(limit=HANG_AFTER)
+        detector = HangDetector(limit=self._limits.hang)
         pause = PROBE_EVERY
         first: set[asyncio.Future[Any]] = {gone, self._wish}
         while True:
