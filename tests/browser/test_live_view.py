@@ -48,7 +48,7 @@ async def test_the_screen_is_live_and_takes_keys_and_says_when_it_is_over(podium
         assert await page.inner_text("header b") == "seen"
 
         async def middle() -> bool:
-            return await page.evaluate(MIDDLE) == TEAL
+            return bool(await page.evaluate(MIDDLE) == TEAL)
 
         await eventually(middle, what="the remote page's color in the middle of the screen")
 
