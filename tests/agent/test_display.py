@@ -1,5 +1,6 @@
 """X servers of sessions that share a user: each has its own display, and a killed one leaves nothing."""
 
+import asyncio
 import socket
 import tempfile
 from collections.abc import AsyncIterator
@@ -45,7 +46,7 @@ async def test_a_killed_x_server_leaves_no_socket_after_its_session() -> None:
     with tempfile.TemporaryDirectory(prefix="x-") as parent:
         async with running_display(Path(parent), "one") as display:
             display.process.kill()
-            await display.process.wait()
+            await asyncio.to_thread(display.process.wait)
             assert path_of(display).exists(), "nothing to clean up, so this shows nothing"
         assert not path_of(display).exists()
 
@@ -54,7 +55,7 @@ async def test_a_display_that_another_session_has_taken_meanwhile_stays() -> Non
     with tempfile.TemporaryDirectory(prefix="x-") as parent:
         async with running_display(Path(parent), "one") as one:
             one.process.kill()
-            await one.process.wait()
+            await asyncio.to_thread(one.process.wait)
             async with running_display(Path(parent), "two") as two:
                 await one.stop()
                 assert two.idle_seconds() is not None

@@ -108,16 +108,18 @@ class Browser:
         return self.activity.connections.cdp > 0
 
     async def _prepare(self, viewport: Viewport) -> None:
-        await self.targets.start()
-        self.downloads.assert_folder()
-        version = await self.connection.command("Browser.getVersion")
+        # Asked side by side: a browser that has just started lets each question wait for its next free moment.
+        version, _ = await asyncio.gather(self.connection.command("Browser.getVersion"), self.targets.start())
         self.version = version["product"]
+        self.downloads.assert_folder()
         page = self.targets.page(None)
         if page is None:
             page = await self.pages.open()
-        await set_viewport(self.connection, page, viewport)
-        # A renderer that answers has closed its sandbox behind it.
-        await self.connection.command("Runtime.evaluate", {"expression": "0"}, session=page.session)
+        await asyncio.gather(
+            set_viewport(self.connection, page, viewport),
+            # A renderer that answers has closed its sandbox behind it.
+            self.connection.command("Runtime.evaluate", {"expression": "0"}, session=page.session),
+        )
         self.sandbox = look(self.chromium.process.pid, self.chromium.sandbox_refused)
 
     async def close(self) -> None:

@@ -14,8 +14,9 @@ import uvicorn
 
 from podium_agent.app import build
 from podium_agent.browser import Browser
-from podium_agent.chromium import Chromium
+from podium_agent.chromium import Chromium, ChromiumError
 from podium_agent.display import Display
+from podium_agent.errors import AgentError
 from podium_agent.folder import SessionFolder
 from podium_agent.guard import Verdict
 from podium_agent.session import Session
@@ -41,9 +42,12 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder, display: Display | None) -> Verdict:
-    """Run until the session ends; the reason and a sentence. Raises `ChromiumError`, `AgentError` when nothing starts."""
+    """Run until the session ends; the reason and a sentence. Raises `ChromiumError` when nothing starts."""
     listener = _listen(settings.listen)
-    browser = await Browser.connect(chromium, settings, folder=folder, display=display, clock=lambda: datetime.now(UTC))
+    try:
+        browser = await Browser.connect(chromium, settings, folder=folder, display=display, clock=lambda: datetime.now(UTC))
+    except AgentError as error:
+        raise ChromiumError(f"Chromium did not get ready: {error}") from error
     tunnels = Tunnels()
     session = Session(browser, traffic=tunnels.traffic)
     loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ dedicated workers. Without the filter on children a service worker attaches once
 and repeats everything.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
 
-__all__ = ["Preparation", "Target", "Targets"]
+__all__ = ["PAGE", "Preparation", "Target", "Targets"]
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +83,10 @@ class Targets:
 
     async def start(self) -> None:
         """Attach to what is there and to all that comes."""
-        await self._connection.command("Target.setDiscoverTargets", {"discover": True, "filter": [*_FILTER, {}]})
-        await self._connection.command("Target.setAutoAttach", _AUTO_ATTACH)
+        await asyncio.gather(
+            self._connection.command("Target.setDiscoverTargets", {"discover": True, "filter": [*_FILTER, {}]}),
+            self._connection.command("Target.setAutoAttach", _AUTO_ATTACH),
+        )
 
     @property
     def pages(self) -> list[Target]:

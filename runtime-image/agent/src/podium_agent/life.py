@@ -1,0 +1,45 @@
+"""An agent's life from the moment its X server is on the way. Chromium is spawned before the web stack is imported."""
+
+import gc
+import logging
+
+import uvloop
+
+from podium_agent.chromium import Chromium, ChromiumError
+from podium_agent.display import Display, DisplayError
+from podium_agent.folder import SessionFolder
+from podium_agent.settings import Settings
+from podium_agent.xserver import XServer
+from podium_protocol.reasons import EndReason
+from podium_system import logs
+
+__all__ = ["live"]
+
+log = logging.getLogger(__name__)
+
+
+def live(settings: Settings, folder: SessionFolder, server: XServer | None) -> tuple[EndReason, str]:
+    """Run until the session ends: why, and a sentence. Chromium and the X server have ended then."""
+    logs.configure(settings.log_level)
+    return uvloop.run(_live(settings, folder, server))
+
+
+async def _live(settings: Settings, folder: SessionFolder, server: XServer | None) -> tuple[EndReason, str]:
+    display: Display | None = None
+    chromium: Chromium | None = None
+    try:
+        display = None if server is None else await Display.of(server, folder)
+        chromium = await Chromium.spawn(settings, folder, None if display is None else display.name)
+        from podium_agent.serve import serve
+
+        gc.freeze()  # what is imported stays; collections need not look at it
+        gc.enable()
+        return await serve(settings, chromium, folder=folder, display=display)
+    except (ChromiumError, DisplayError, OSError, TimeoutError) as error:
+        log.error("start_failed", extra={"error": str(error)})
+        return EndReason.BROWSER_CRASHED, str(error)
+    finally:
+        if chromium is not None:
+            await chromium.kill()
+        if display is not None:
+            await display.stop()
