@@ -220,6 +220,7 @@ class Runs:
                 now=live.ready_at or self._clock(),
                 launch=place.launch,
                 headless=bool(live.headless),
+                machine=place.node,
                 sandbox=live.sandbox.model_dump() if live.sandbox is not None else None,
             )
         except PodiumError as error:

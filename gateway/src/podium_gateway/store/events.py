@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from podium_gateway.errors import SessionNotFound
 from podium_gateway.store.database import Database
 from podium_gateway.store.schema import events, runs, sessions
+from podium_gateway.store.tally import subject_of, tally
 from podium_protocol.events import Event
 
 MOST: Final = 50_000
@@ -58,7 +59,8 @@ class EventLog:
             fresh = [by_counter[counter] for counter in sorted(by_counter) if counter > last]
             if not fresh:
                 return last
-            await connection.execute(update(runs).where(*of_run).values(last_counter=fresh[-1].counter))
+            counted = _counted((event.type, event.data) for event in fresh)
+            await connection.execute(update(runs).where(*of_run).values(last_counter=fresh[-1].counter, **counted))
             await self._append(connection, uid, [_values(run, event) for event in fresh])
             return fresh[-1].counter
 
@@ -66,8 +68,10 @@ class EventLog:
         self, uid: str, run: int, *, type: str, data: Mapping[str, Any], time: datetime, blob: str | None = None
     ) -> int:
         """Store an event of the gateway's own; its sequence number. Raises `SessionNotFound`."""
-        values = {"run": run, "counter": None, "type": type, "time": time, "data": data, "blob": blob}
+        values = {"run": run, "counter": None, "type": type, "time": time, "data": data, "blob": blob, "subject": None}
         async with self._database.write() as connection:
+            if counted := _counted([(type, data)]):
+                await connection.execute(update(runs).where(runs.c.session_uid == uid, runs.c.run == run).values(counted))
             return await self._append(connection, uid, [values])
 
     async def read(
@@ -107,7 +111,17 @@ def _values(run: int, event: Event) -> dict[str, Any]:
         "time": event.time,
         "data": event.data,
         "blob": event.blob,
+        "subject": subject_of(event.type, event.data),
     }
+
+
+def _counted(batch: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """What a batch changes of its run's counts."""
+    found = tally(batch)
+    values: dict[str, Any] = {name: runs.c[name] + count for name, count in found.counts.items()}
+    if found.last_url is not None:
+        values |= {"last_url": found.last_url, "last_title": found.last_title}
+    return values
 
 
 def _stored(row: Row[Any]) -> StoredEvent:

@@ -35,6 +35,12 @@ SESSION_ID: Final = Words(128)
 MESSAGE: Final = 2000
 """Characters kept of an end's message."""
 NAME: Final = 255
+URL: Final = 10_000
+"""Characters kept of a URL; as many as an agent keeps."""
+TITLE: Final = 1000
+SUBJECT: Final = 64
+
+COUNTS: Final = ("navigations", "actions", "screenshots", "console_messages", "requests")
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -94,6 +100,11 @@ runs = Table(
     Column("created_at", Time, nullable=False),
     Column("ready_at", Time),
     Column("ended_at", Time),
+    # What the run has counted over its whole life, also of events that were trimmed since; see `tally`.
+    *(Column(name, BigInteger, nullable=False, server_default="0") for name in COUNTS),
+    Column("machine", Words(NAME)),  # NULL until the browser is there
+    Column("last_url", Words(URL)),
+    Column("last_title", Words(TITLE)),
     PrimaryKeyConstraint("session_uid", "run"),
 )
 
@@ -108,7 +119,9 @@ events = Table(
     Column("time", Time, nullable=False),
     Column("data", JSON, nullable=False),  # not JSONB, which refuses NUL characters
     Column("blob", ID),
+    Column("subject", Words(SUBJECT)),  # what events are about together: a request's id
     PrimaryKeyConstraint("session_uid", "seq"),
+    Index(None, "session_uid", "subject", "seq"),
     Index(None, "session_uid", "type", "seq"),  # views ask for a few types of a session that may hold 50,000
 )
 

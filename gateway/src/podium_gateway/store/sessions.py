@@ -4,7 +4,7 @@ Every change of a run is conditional on where the run is, so that a retry change
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -55,6 +55,16 @@ class SessionRecord:
     """Sequence number of the session's newest event."""
     dropped_events: int = 0
     """Events trimmed from the front of its log."""
+    navigations: int = 0
+    """Counts are this run's, over its whole life; see `store.tally`."""
+    actions: int = 0
+    screenshots: int = 0
+    console_messages: int = 0
+    requests: int = 0
+    machine: str | None = None
+    """The node or host that the browser runs on; None until it is ready."""
+    last_url: str | None = None
+    last_title: str | None = None
 
     @property
     def live(self) -> bool:
@@ -106,10 +116,25 @@ class SessionRecords:
         raise Unavailable(f"session {session_id!r} is being created by several callers at once")
 
     async def set_ready(
-        self, uid: str, run: int, *, now: datetime, launch: str, headless: bool, sandbox: Mapping[str, Any] | None = None
+        self,
+        uid: str,
+        run: int,
+        *,
+        now: datetime,
+        launch: str,
+        headless: bool,
+        machine: str | None = None,
+        sandbox: Mapping[str, Any] | None = None,
     ) -> bool:
         """The browser answers. False, and nothing changed, when the run was not `creating` any more."""
-        values = {"status": Status.RUNNING, "ready_at": now, "launch": launch, "headless": headless, "sandbox": sandbox}
+        values = {
+            "status": Status.RUNNING,
+            "ready_at": now,
+            "launch": launch,
+            "headless": headless,
+            "machine": machine,
+            "sandbox": sandbox,
+        }
         return await self._change(uid, run, runs.c.status == Status.CREATING, values)
 
     async def set_ending(self, uid: str, run: int, *, reason: EndReason, message: str = "") -> bool:
@@ -155,6 +180,12 @@ class SessionRecords:
         query = update(runs).where(runs.c.session_uid == uid, runs.c.run == run, condition).values(values)
         async with self._database.write() as connection:
             return (await connection.execute(query)).rowcount == 1
+
+    async def newest(self, uids: Collection[str]) -> Mapping[str, SessionRecord]:
+        """The newest run of each of these sessions, by uid."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(_newest().where(sessions.c.uid.in_(uids)))
+            return {row.uid: _record(row) for row in rows}
 
     async def list(self, user_id: str, *, live_only: bool = False, limit: int, offset: int = 0) -> tuple[list[SessionRecord], int]:
         """A page of the user's sessions, each as its newest run, the newest first; and how many there are in all."""

@@ -29,6 +29,7 @@ class EventType(StrEnum):
     PAGE_CLOSED = "page.closed"
     PAGE_CRASHED = "page.crashed"
     PAGE_NAVIGATED = "page.navigated"
+    PAGE_LOADED = "page.loaded"
     DIALOG_OPENED = "dialog.opened"
     CONSOLE_MESSAGE = "console.message"
     NETWORK_REQUEST = "network.request"
