@@ -59,10 +59,22 @@ class CdpConnection(asyncio.Protocol):
         """Call `handler` for each event of that name, in the order of registration."""
         self._handlers.setdefault(event, []).append(handler)
 
-    def post(self, method: str, params: Params | None = None, session: str | None = None) -> None:
-        """Send a command and forget its answer."""
-        if self._sendable:
-            self._send(method, params, session)
+    def post(
+        self,
+        method: str,
+        params: Params | None = None,
+        session: str | None = None,
+        *,
+        then: Callable[[Params], None] | None = None,
+    ) -> None:
+        """Send a command and wait for nothing; its result, if it has one, goes to `then`."""
+        if not self._sendable:
+            return
+        number = self._send(method, params, session)
+        if then is not None:
+            answer: asyncio.Future[Params] = self._loop.create_future()
+            answer.add_done_callback(lambda done: None if done.cancelled() or done.exception() else then(done.result()))
+            self._answers[number] = (method, answer)
 
     async def command(
         self, method: str, params: Params | None = None, *, session: str | None = None, limit: float = COMMAND_LIMIT
@@ -158,7 +170,7 @@ class CdpConnection(asyncio.Protocol):
                 log.exception("event_handler_failed", extra={"method": message["method"]})
 
     def _answer(self, message: Params) -> None:
-        method, answer = self._answers.get(message["id"], ("", None))
+        method, answer = self._answers.pop(message["id"], ("", None))
         if answer is None or answer.done():
             return
         if "error" in message:

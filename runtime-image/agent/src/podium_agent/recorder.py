@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.outbox import Outbox
-from podium_agent.targets import Target, Targets
+from podium_agent.targets import PAGE, Target, Targets
 from podium_protocol.events import EventType
 
 __all__ = ["Recorder"]
@@ -16,6 +16,7 @@ __all__ = ["Recorder"]
 MAX_TEXT: Final = 10_000
 """Characters kept of a console message, a URL or an exception."""
 MAX_DATA_URL: Final = 200
+_BLANK: Final = ("", "about:blank")
 _LEVELS: Final = {"warning": "warning", "error": "error", "assert": "error", "debug": "debug", "info": "info"}
 
 
@@ -23,9 +24,10 @@ class Recorder:
     """Turns CDP events into the session's record."""
 
     def __init__(self, connection: CdpConnection, targets: Targets, outbox: Outbox) -> None:
+        self._connection = connection
         self._targets = targets
         self._outbox = outbox
-        targets.opened.append(self.note)
+        targets.opened.append(self._opened)
         targets.closed.append(self._closed)
         handlers = {
             "Runtime.consoleAPICalled": self._console,
@@ -53,6 +55,18 @@ class Recorder:
         """Record that a target is there."""
         data = {"url": _url(target.url), "opener": target.opener, "default_context": self._targets.in_default_context(target)}
         self._add(EventType.PAGE_OPENED, target.session, data)
+
+    def _opened(self, target: Target) -> None:
+        self.note(target)
+        if target.type == PAGE and target.url not in _BLANK:
+            # A client's `Target.createTarget` with a URL is paused late, before its first script but after its document came: its
+            # request is not told, nor that it is there. So it is asked for.
+            self._connection.post("Page.getFrameTree", None, target.session, then=lambda answer: self._there(target, answer))
+
+    def _there(self, target: Target, answer: Params) -> None:
+        frame = answer["frameTree"]["frame"]
+        if frame["id"] not in target.frames and frame["url"] not in _BLANK:
+            self._navigated({"frame": frame}, target.session)
 
     def _closed(self, target: Target) -> None:
         data = {"target": target.id, "target_type": target.type, "url": _url(target.url)}

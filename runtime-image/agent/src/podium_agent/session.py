@@ -11,7 +11,7 @@ from podium_agent.context import overrides, set_viewport
 from podium_agent.courier import Courier, DeliveryError
 from podium_agent.errors import AgentError
 from podium_agent.guard import Verdict, watch_answers, watch_process
-from podium_agent.restore import restore, session_storage_script
+from podium_agent.restore import TabStorage, restore
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.events import EventType
 from podium_protocol.reasons import EndReason
@@ -89,16 +89,9 @@ class Session:
         if request.state is not None:
             await restore(browser.connection, browser.targets, request.state)
             browser.saver.start_from(request.state)
-        script = None if request.state is None else session_storage_script(request.state)
         browser.targets.preparations.append(lambda target: overrides(context, target))
-        if script is not None:
-            browser.targets.preparations.append(
-                lambda target: (
-                    [("Page.addScriptToEvaluateOnNewDocument", {"source": script})]
-                    if target.type == "page" and browser.targets.in_default_context(target)
-                    else []
-                )
-            )
+        if request.state is not None:
+            browser.targets.preparations.append(TabStorage(browser.connection, browser.targets, request.state).prepare)
         for target in browser.targets.all:
             for preparation in browser.targets.preparations:
                 for method, params in preparation(target):

@@ -1,7 +1,8 @@
 """Save the session as it goes: cookies, web storage of every origin seen, the active page's URL, as one document.
 
-`DOMStorage` answers only for a live frame and hangs on a crashed page, so storage is read while frames live and the last value
-seen is kept. Only the default browser context is saved; what a client does in contexts of its own is its own.
+`DOMStorage` answers only for a live frame and hangs on a crashed page, so storage is read while frames live, its changes are
+followed, and the last value seen is kept. Only the default browser context is saved; what a client does in contexts of its own is
+its own.
 """
 
 import asyncio
@@ -40,10 +41,14 @@ class Saver:
         self._wanted = asyncio.Event()
         self._lock = asyncio.Lock()
         connection.on("Page.frameNavigated", self._navigated)
+        connection.on("DOMStorage.domStorageItemAdded", self._item_set)
+        connection.on("DOMStorage.domStorageItemUpdated", self._item_set)
+        connection.on("DOMStorage.domStorageItemRemoved", self._item_removed)
+        connection.on("DOMStorage.domStorageItemsCleared", self._items_cleared)
 
     def start_from(self, state: SavedState) -> None:
         """What was restored counts as seen, so that origins not visited this time are kept."""
-        self._origins = {storage.origin: storage for storage in state.origins}
+        self._origins = {storage.origin: storage.model_copy(deep=True) for storage in state.origins}
 
     def want(self) -> None:
         """Something happened that is worth saving soon."""
@@ -87,22 +92,31 @@ class Saver:
         )
 
     def _readable(self) -> list[Target]:
-        return [
-            target
-            for target in self._targets.all
-            if target.has_frames and not target.ours and not target.crashed and self._targets.in_default_context(target)
-        ]
+        return [target for target in self._targets.all if self._is_readable(target)]
+
+    def _is_readable(self, target: Target) -> bool:
+        return target.has_frames and not target.ours and not target.crashed and self._targets.in_default_context(target)
 
     async def _read_target(self, target: Target) -> None:
-        for origin in {origin for origin in target.frames.values() if origin.startswith("http")}:
-            try:
-                local = await self._items(target, origin, local=True)
-                session = await self._items(target, origin, local=False)
-            except AgentError:  # the frame left, or its page hangs: the last value seen stands
-                continue
-            if origin not in self._origins and len(self._origins) >= MAX_ORIGINS:
+        origins = {origin for origin in target.frames.values() if origin.startswith("http")}
+        # All at once: a page that hangs costs `READ_LIMIT` and not that for each, which the last save could not afford.
+        await asyncio.gather(*(self._read_origin(target, origin) for origin in origins))
+
+    async def _read_origin(self, target: Target, origin: str) -> None:
+        reads = (self._items(target, origin, local=local) for local in (True, False))
+        try:
+            local, session = await asyncio.gather(*reads)
+        except AgentError:  # the frame left, or its page hangs: the last value seen stands
+            return
+        self._of(origin).local_storage, self._of(origin).session_storage = local, session
+
+    def _of(self, origin: str) -> OriginStorage:
+        found = self._origins.get(origin)
+        if found is None:
+            if len(self._origins) >= MAX_ORIGINS:
                 self._origins.pop(next(iter(self._origins)))
-            self._origins[origin] = OriginStorage(origin=origin, local_storage=local, session_storage=session)
+            found = self._origins[origin] = OriginStorage(origin=origin)
+        return found
 
     async def _items(self, target: Target, origin: str, *, local: bool) -> dict[str, str]:
         storage: Params = {"storageId": {"securityOrigin": origin, "isLocalStorage": local}}
@@ -113,3 +127,28 @@ class Saver:
         target = self._targets.of_session(session)
         if target is not None and not target.ours:
             self.want()
+
+    # A page that writes and leaves at once is gone before it can be asked, so every change is followed as it happens.
+
+    def _followed(self, params: Params, session: str | None) -> dict[str, str] | None:
+        target, area = self._targets.of_session(session), params["storageId"]
+        origin = area.get("securityOrigin", "")
+        if target is None or not self._is_readable(target) or not origin.startswith("http"):
+            return None
+        storage = self._of(origin)
+        return storage.local_storage if area["isLocalStorage"] else storage.session_storage
+
+    def _item_set(self, params: Params, session: str | None) -> None:
+        items = self._followed(params, session)
+        if items is not None:
+            items[params["key"]] = params["newValue"]
+
+    def _item_removed(self, params: Params, session: str | None) -> None:
+        items = self._followed(params, session)
+        if items is not None:
+            items.pop(params["key"], None)
+
+    def _items_cleared(self, params: Params, session: str | None) -> None:
+        items = self._followed(params, session)
+        if items is not None:
+            items.clear()

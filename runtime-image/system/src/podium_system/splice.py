@@ -26,9 +26,7 @@ __all__ = ["Header", "Pair", "Splice", "SpliceProtocol", "SpliceRefused", "Splic
 Header = tuple[bytes, bytes]
 
 # The client's credentials stop here, and x11vnc and Chromium judge by Host and Origin: they see this hop's, not the client's.
-DROPPED: Final = frozenset(
-    {b"host", b"origin", b"authorization", b"cookie", b"x-api-key", b"sec-websocket-extensions", b"referer"}
-)
+DROPPED: Final = frozenset({b"host", b"origin", b"authorization", b"cookie", b"x-api-key", b"sec-websocket-extensions", b"referer"})
 MAX_HEAD: Final = 65536
 MAX_EARLY: Final = 1 << 20
 """Bytes a client may send before its 101; real clients send none."""
