@@ -38,6 +38,8 @@ class StoredEvent:
     data: Mapping[str, Any]
     blob: str | None
     """Id of the artifact that belongs to it."""
+    subject: str | None = None
+    """The request, or the load of a document, that it is about."""
 
 
 class EventLog:
@@ -84,7 +86,7 @@ class EventLog:
         if run is not None:
             query = query.where(events.c.run == run)
         async with self._database.read() as connection:
-            return [_stored(row) for row in await connection.execute(query.order_by(events.c.seq).limit(limit))]
+            return [stored_event(row) for row in await connection.execute(query.order_by(events.c.seq).limit(limit))]
 
     async def _append(self, connection: AsyncConnection, uid: str, values: Sequence[dict[str, Any]]) -> int:
         of_session = sessions.c.uid == uid
@@ -124,5 +126,6 @@ def _counted(batch: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
     return values
 
 
-def _stored(row: Row[Any]) -> StoredEvent:
-    return StoredEvent(row.seq, row.run, row.counter, row.type, row.time, row.data, row.blob)
+def stored_event(row: Row[Any]) -> StoredEvent:
+    """A row of the table."""
+    return StoredEvent(row.seq, row.run, row.counter, row.type, row.time, row.data, row.blob, row.subject)

@@ -119,7 +119,7 @@ events = Table(
     Column("time", Time, nullable=False),
     Column("data", JSON, nullable=False),  # not JSONB, which refuses NUL characters
     Column("blob", ID),
-    Column("subject", Words(SUBJECT)),  # what events are about together: a request's id
+    Column("subject", Words(SUBJECT)),  # what events are about together: a request, a document's load
     PrimaryKeyConstraint("session_uid", "seq"),
     Index(None, "session_uid", "subject", "seq"),
     Index(None, "session_uid", "type", "seq"),  # views ask for a few types of a session that may hold 50,000

@@ -57,8 +57,6 @@ def tally(events: Iterable[tuple[str, Mapping[str, Any]]]) -> Tally:
 
 
 def subject_of(kind: str, data: Mapping[str, Any]) -> str | None:
-    """What an event is about together with others: the request's id."""
-    if not kind.startswith("network."):
-        return None
-    found = data.get("request_id")
+    """What an event is about together with others: a request, or the load of a document, whose request has the same id."""
+    found = data.get("request_id") if kind.startswith("network.") else data.get("loader")
     return found[:SUBJECT] if isinstance(found, str) else None
