@@ -1,69 +1,176 @@
 """The live view in a real browser: what it shows, that it can be typed into, what it says at the end, and to whom it is closed."""
 
-from collections.abc import AsyncIterator
+import base64
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Page, async_playwright
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
+from support.cdp import RawClient
 from support.chromium import bare_chromium
-from support.podium import Podium
+from support.ends import end_of
+from support.podium import Podium, running_podium
 from support.records import end_session
 from support.site import Site
 from support.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
-TEAL = [0, 128, 128]
-REMOTE = "data:text/html,<title>remote</title><body style='background:teal'><input id='field' autofocus>"
-MIDDLE = """() => {
-    const canvas = document.querySelector('#screen canvas');
-    if (canvas === null) return null;
-    const at = canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data;
-    return Array.from(at).slice(0, 3);
+COLOR = [63, 169, 124]
+"""Of `keys.html`."""
+SHARE = """async ([image, color]) => {
+    const bitmap = await createImageBitmap(await (await fetch(image)).blob());
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    const context = canvas.getContext("2d");
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+    let found = 0;
+    for (let at = 0; at < data.length; at += 4)
+        found += color.every((value, channel) => Math.abs(data[at + channel] - value) <= 4);
+    return found / (data.length / 4);
 }"""
+"""How much of a picture has a color, as near as a lossy encoding may bring it."""
+FOREIGN_KEY = """(canvas, [key, code]) => {
+    for (const type of ["keydown", "keyup"]) canvas.dispatchEvent(new KeyboardEvent(type, { key, code, bubbles: true }));
+}"""
+"""A key that a keyboard of another country has; Playwright's own has only American ones."""
+ATTEMPT = """url => new Promise(done => {
+    const socket = new WebSocket(url, ["binary"]);
+    socket.onopen = () => done("open");
+    socket.onerror = () => done("refused");
+})"""
+
+FRAME = "url => document.body.append(Object.assign(document.createElement('iframe'), { src: url }))"
+
+
+def served(**settings: str) -> Iterator[Podium]:
+    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
+    with running_podium(home, PODIUM_WARM="0", **settings) as running:
+        yield running
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def hurried() -> Iterator[Podium]:
+    """A gateway whose sessions are idle soon."""
+    yield from served(PODIUM_IDLE_TIMEOUT="3")
+
+
+@pytest.fixture
+def headless() -> Iterator[Podium]:
+    """A gateway without screens."""
+    yield from served(PODIUM_HEADLESS="true")
+
+
+async def begin(podium: Podium, session_id: str, url: str) -> None:
+    for path, body in (("", {"session_id": session_id, "url": url}), (f"/{session_id}/ping", None)):
+        answer = await podium.http.post(f"/api/sessions{path}", json=body)
+        assert answer.status_code == 200, answer.text
+
+
+def live_url(podium: Podium, session_id: str) -> str:
+    return f"{podium.url}/users/{podium.user_id}/vnc/{session_id}?access_token={podium.api_key}"
+
+
+def socket_url(podium: Podium, session_id: str, *, token: bool = True) -> str:
+    query = f"?access_token={podium.api_key}" if token else ""
+    return f"ws{podium.url.removeprefix('http')}/users/{podium.user_id}/vnc/ws/{session_id}{query}"
 
 
 @asynccontextmanager
-async def watching(podium: Podium, session_id: str) -> AsyncIterator[tuple[Page, list[str]]]:
-    """The session's page in a browser of our own, and everything that went wrong in it."""
+async def viewer() -> AsyncIterator[tuple[Page, list[str]]]:
+    """A page in a browser of our own, and everything that went wrong in it."""
     wrong: list[str] = []
     with bare_chromium(headful=False) as endpoint:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.connect_over_cdp(endpoint)
-            page = await browser.new_page()
+            page = await browser.new_page(viewport={"width": 1000, "height": 700})
             page.on("console", lambda message: wrong.append(message.text))
             page.on("pageerror", lambda error: wrong.append(str(error)))
-            await page.goto(f"{podium.url}/users/{podium.user_id}/vnc/{session_id}?access_token={podium.api_key}")
             yield page, wrong
             await browser.close()
 
 
-async def test_the_screen_is_live_and_takes_keys_and_says_when_it_is_over(podium: Podium) -> None:
-    await podium.http.post("/api/sessions", json={"session_id": "seen", "url": REMOTE})
-    await podium.http.post("/api/sessions/seen/ping")
-    async with watching(podium, "seen") as (page, wrong), async_playwright() as playwright:
+@asynccontextmanager
+async def watching(podium: Podium, session_id: str) -> AsyncIterator[tuple[Page, list[str]]]:
+    """The session's live page, connected."""
+    async with viewer() as (page, wrong):
+        await page.goto(live_url(podium, session_id))
         await page.wait_for_selector("body[data-state=connected]")
+        yield page, wrong
+
+
+async def share_of_color(page: Page, picture: bytes) -> float:
+    """Counted in another tab, since the live page may load nothing."""
+    assert page.context.browser is not None
+    tab = await page.context.browser.new_page()
+    share: float = await tab.evaluate(SHARE, [f"data:image/png;base64,{base64.b64encode(picture).decode()}", COLOR])
+    await tab.close()
+    return share
+
+
+async def refusal(url: str, *, origin: str | None = None) -> tuple[int, str]:
+    """The status and body with which a screen's socket is refused."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(url, origin=origin, subprotocols=["binary"]):  # type: ignore[arg-type,list-item]
+            pass
+    response = refused.value.response
+    return response.status_code, response.body.decode()
+
+
+async def test_the_screen_is_live_and_takes_keys_and_says_when_it_is_over(podium: Podium, site: Site, tmp_path: Path) -> None:
+    remote = f"{site.url}/keys.html"
+    await begin(podium, "seen", remote)
+    async with watching(podium, "seen") as (page, wrong), RawClient.connect(podium.ws_url("seen")) as client:
         assert await page.inner_text("#state") == "connected"
         assert await page.inner_text("header b") == "seen"
 
-        async def middle() -> bool:
-            return bool(await page.evaluate(MIDDLE) == TEAL)
+        async def shown() -> bool:
+            # The remote page has most of its window, and the window most of ours.
+            return await share_of_color(page, await page.screenshot(path=tmp_path / "live.png")) > 0.5
 
-        await eventually(middle, what="the remote page's color in the middle of the screen")
+        await eventually(shown, what="the remote page's color in a screenshot of the live page")
+        assert (tmp_path / "live.png").stat().st_size > 0
 
-        remote = await playwright.chromium.connect_over_cdp(podium.ws_url("seen"))
-        field = remote.contexts[0].pages[0].locator("#field")
-        await page.locator("#screen canvas").click()
-        await field.focus()
-        await page.keyboard.type("typed", delay=50)
+        # By pointer into the field in the lower right corner of the remote page, then by keys; no script helps.
+        canvas = page.locator("#screen canvas")
+        box = await canvas.bounding_box()
+        assert box is not None
+        await canvas.click(position={"x": box["width"] - 40, "y": box["height"] - 15})
+
+        async def focused() -> bool:
+            return bool(await client.evaluate("document.activeElement.id === 'typed'", on=remote))
+
+        await eventually(focused, what="the click in the remote page")
+        await page.keyboard.type("Ab 3!", delay=20)
+
+        async def typed() -> str:
+            return str(await client.evaluate("document.querySelector('#typed').value", on=remote))
 
         async def arrived() -> bool:
-            return await field.input_value() == "typed"
+            return await typed() == "Ab 3!"
 
         await eventually(arrived, what="the keys in the remote page")
-        viewers = (await podium.http.get("/api/sessions/seen")).json()["active_vnc_connections"]
-        assert viewers == 1
+        events = await client.evaluate("keys.filter(key => !key.startsWith('Shift'))", on=remote)
+        assert events == ["A:true", "b:true", " :true", "3:true", "!:true"], "events of a person's hand, not of a script"
+        for key, code in (("ü", "BracketLeft"), ("€", "KeyE"), ("ж", "Semicolon")):
+            before = await typed()
+            await canvas.evaluate(FOREIGN_KEY, [key, code])
+
+            async def more(wanted: str = before + key) -> bool:
+                return await typed() == wanted
+
+            await eventually(more, what=f"{key} in the remote page")
+
+        record = (await podium.http.get("/api/sessions/seen")).json()
+        assert record["active_vnc_connections"] == 1
 
         await end_session(podium.http, "seen")
         await page.wait_for_selector("body[data-state=ended]")
@@ -73,17 +180,59 @@ async def test_the_screen_is_live_and_takes_keys_and_says_when_it_is_over(podium
 
 
 async def test_a_page_of_another_origin_cannot_open_the_screen_even_with_a_key(podium: Podium, site: Site) -> None:
-    await podium.http.post("/api/sessions", json={"session_id": "unseen"})
-    await podium.http.post("/api/sessions/unseen/ping")
-    socket = f"ws{podium.url.removeprefix('http')}/users/{podium.user_id}/vnc/ws/unseen?access_token={podium.api_key}"
-    attempt = """url => new Promise(done => {
-        const socket = new WebSocket(url, ['binary']);
-        socket.onopen = () => done('open');
-        socket.onerror = () => done('refused');
-    })"""
-    async with watching(podium, "unseen") as (page, _):
-        await page.wait_for_selector("body[data-state=connected]")
-        assert await page.evaluate(attempt, socket) == "open"
+    await begin(podium, "unseen", f"{site.url}/keys.html")
+    async with watching(podium, "unseen") as (page, wrong):
+        assert await page.evaluate(ATTEMPT, socket_url(podium, "unseen")) == "open"
+        # One of another port, one of another host, one that has no origin at all.
+        for foreign in (f"{site.url}/form.html", f"{site.other_url}/form.html", "data:text/html,<p>nowhere"):
+            await page.goto(foreign)
+            for token in (True, False):
+                assert await page.evaluate(ATTEMPT, socket_url(podium, "unseen", token=token)) == "refused", foreign
+
+        # Nor may it show the page in a frame of its own, over which it could lay something else to click on.
         await page.goto(f"{site.url}/form.html")
-        assert await page.evaluate(attempt, socket) == "refused"
+        wrong.clear()
+        await page.evaluate(FRAME, live_url(podium, "unseen"))
+        await eventually(lambda: any("frame-ancestors" in text for text in wrong), what="the refusal of the frame")
+
+    own = podium.url
+    assert (await refusal(socket_url(podium, "unseen"), origin=site.url))[0] == 403
+    assert (await refusal(socket_url(podium, "unseen"), origin="null"))[0] == 403
+    assert (await refusal(socket_url(podium, "unseen"), origin=f"{own}.example"))[0] == 403
+    assert (await refusal(socket_url(podium, "unseen", token=False), origin=own))[0] == 401
+    assert (await refusal(socket_url(podium, "unseen", token=False)))[0] == 401
+    assert (await podium.client(quote("no key")).get(f"/users/{podium.user_id}/vnc/unseen")).status_code == 401
+    async with connect(socket_url(podium, "unseen"), origin=own, subprotocols=["binary"]) as socket:  # type: ignore[arg-type,list-item]
+        assert await socket.recv() == b"RFB 003.008\n"
     await end_session(podium.http, "unseen")
+
+
+async def test_a_headless_session_says_that_it_has_no_screen(headless: Podium) -> None:
+    await begin(headless, "blind", "about:blank")
+    async with viewer() as (page, _):
+        answer = await page.goto(live_url(headless, "blind"))
+        assert answer is not None
+        assert answer.status == 409
+        assert "no screen" in await page.inner_text("body")
+    status, body = await refusal(socket_url(headless, "blind"))
+    assert status == 409
+    assert "no screen" in body
+    assert (await headless.http.get("/api/sessions/blind")).json()["status"] == "running"
+
+
+async def test_a_viewers_keys_keep_a_session_and_a_viewer_that_only_looks_does_not(hurried: Podium, site: Site) -> None:
+    await begin(hurried, "used", f"{site.url}/keys.html")
+    async with watching(hurried, "used") as (page, _):
+        await page.locator("#screen canvas").click()
+
+        async def outlasted() -> bool:
+            await page.keyboard.press("k")
+            record = (await hurried.http.get("/api/sessions/used")).json()
+            assert record["status"] == "running", record
+            return bool(record["duration"] > 9000)
+
+        await eventually(outlasted, what="three times the idle timeout")
+        # A caret blinks in the remote page, so the screen is sent again and again; that is nobody's use of it.
+        ended = await end_of(hurried, "used")
+        await page.wait_for_selector("body[data-state=ended]")
+    assert (ended["status"], ended["reason"]) == ("completed", "IdleTimeout")

@@ -14,6 +14,7 @@ Each class has the HTTP status, a stable `code`, and for what may be tried again
     │   ├── SessionNotFound            404 session_not_found
     │   │   └── SessionEnded           404 session_ended         it was there; its browser is gone
     │   ├── PageNotFound               404 page_not_found
+    │   ├── ElementNotFound            404 element_not_found     502 where a face says so, as all of a page's own
     │   ├── ArtifactNotFound           404 artifact_not_found
     │   └── StateNotFound              404 state_not_found
     ├── Conflict                       409 conflict
@@ -21,6 +22,8 @@ Each class has the HTTP status, a stable `code`, and for what may be tried again
     │   ├── UserExists                 409 user_exists
     │   ├── StaleRun                   409 stale_run             an older or ended run tried to write
     │   ├── DialogOpen                 409 dialog_open
+    │   ├── ElementNotUsable           409 element_not_usable    hidden, disabled, covered, moving
+    │   ├── RefGone                    409 ref_gone              of an earlier tree or document
     │   └── NoScreen                   409 no_screen
     ├── RateLimited                    429 rate_limited          retry after 1 s
     ├── Internal                       500 internal
@@ -28,6 +31,7 @@ Each class has the HTTP status, a stable `code`, and for what may be tried again
     │   ├── NavigationFailed           502 navigation_failed
     │   ├── PageCrashed                502 page_crashed
     │   └── BrowserGone                502 browser_gone
+    ├── StorageOff                     503 storage_off           trying again changes nothing
     ├── Unavailable                    503 unavailable           retry after 1 s
     │   ├── CapacityExhausted          503 capacity_exhausted    retry after 5 s
     │   ├── SessionNotReady            503 session_not_ready     retry after 1 s
@@ -139,6 +143,13 @@ class PageNotFound(NotFound):
     default_message = "page not found"
 
 
+class ElementNotFound(NotFound):
+    """Nothing on the page matches."""
+
+    code = "element_not_found"
+    default_message = "nothing on the page matches"
+
+
 class ArtifactNotFound(NotFound):
     """No artifact of that id in the session."""
 
@@ -189,11 +200,25 @@ class DialogOpen(Conflict):
     default_message = "a dialog is open"
 
 
+class ElementNotUsable(Conflict):
+    """The element is there, and a person could not use it now."""
+
+    code = "element_not_usable"
+    default_message = "the element cannot be used now"
+
+
+class RefGone(Conflict):
+    """A ref of an earlier tree, or of a document that is gone."""
+
+    code = "ref_gone"
+    default_message = "the ref is of an earlier page; read the tree again"
+
+
 class NoScreen(Conflict):
     """A live view was asked of a browser without a screen."""
 
     code = "no_screen"
-    default_message = "the session has no screen to show"
+    default_message = "the browser is headless: there is no screen to watch"
 
 
 class RateLimited(PodiumError):
@@ -236,6 +261,14 @@ class BrowserGone(BrowserFailed):
 
     code = "browser_gone"
     default_message = "the browser is gone"
+
+
+class StorageOff(PodiumError):
+    """This service saves nothing."""
+
+    status = 503
+    code = "storage_off"
+    default_message = "storage is not configured: this service saves no sessions (PODIUM_STORAGE)"
 
 
 class Unavailable(PodiumError):

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from podium_gateway.errors import Forbidden, PodiumError
+from podium_gateway.errors import Forbidden, NoScreen, PodiumError
 from podium_gateway.faces.context import Called, Service, admit, parts_of
 from podium_gateway.faces.links import Links
 from podium_gateway.faces.rendering import rendered
@@ -74,8 +74,13 @@ def live_page() -> APIRouter:
 
     @routes.get("/users/{user_id}/vnc/{session_id}", summary="Watch a session", response_class=HTMLResponse)
     async def watch(request: Request, parts: Service, caller: Called, session_id: SessionId) -> HTMLResponse:
-        """A page that shows the session's screen and takes keys and pointer."""
+        """A page that shows the session's screen and takes keys and pointer. Waits for a browser that is starting.
+
+        A session without a screen is refused with 409.
+        """
         live = parts.sessions.live(caller, session_id)
+        if (await parts.sessions.ready(live)).headless:
+            raise NoScreen
         links, nonce = Links(request), secrets.token_urlsafe(16)
         headers = {
             "content-security-policy": _policy(nonce, links),
