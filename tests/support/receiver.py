@@ -44,14 +44,15 @@ class Receiver:
     artifacts: list[Artifact] = field(default_factory=list)
     refuse: int | None = None
     """Answer everything with this status instead."""
-    refused: int = 0
+    refused: list[str] = field(default_factory=list)
+    """Paths of what was answered so."""
 
     @property
     def destinations(self) -> Destinations:
         """For an attach request."""
         return Destinations(url="http://gateway/runs/1/", token=TOKEN, socket=str(self.socket))
 
-    def of(self, kind: str, **data: object) -> list[Event]:
+    def of(self, kind: str, /, **data: object) -> list[Event]:
         """Events of a type whose data has these values."""
         return [event for event in self.events if event.type == kind and data.items() <= event.data.items()]
 
@@ -73,7 +74,7 @@ class Receiver:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             return JSONResponse({}, 401)
         if self.refuse is not None:
-            self.refused += 1
+            self.refused.append(request.url.path)
             return JSONResponse({}, self.refuse)
         return None
 

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.outbox import Outbox
-from podium_agent.targets import Targets
+from podium_agent.targets import Target, Targets
 from podium_protocol.events import EventType
 
 __all__ = ["Dialogs"]
@@ -18,6 +19,13 @@ PATIENCE: Final = 1.0
 MAX_TEXT: Final = 2000
 
 
+@dataclass(frozen=True, slots=True)
+class _Dialog:
+    text: str
+    session: str
+    accept: bool
+
+
 class Dialogs:
     """Knows which page shows what. An open dialog stops its page: scripts, screenshots and navigation wait behind it."""
 
@@ -26,24 +34,27 @@ class Dialogs:
         self._targets = targets
         self._outbox = outbox
         self._attended = attended
-        self._open: dict[str, str] = {}
+        self._open: dict[str, _Dialog] = {}
         self._waiters: dict[str, list[asyncio.Future[str]]] = {}
         connection.on("Page.javascriptDialogOpening", self._opening)
         connection.on("Page.javascriptDialogClosed", self._closed)
-
-    def on_page(self, target_id: str) -> str | None:
-        """What the page's open dialog says, if it has one."""
-        return self._open.get(target_id)
+        targets.closed.append(self._page_closed)
 
     def next_on(self, target_id: str) -> "asyncio.Future[str]":
         """Resolves with the text of the page's next dialog that nobody attends; cancel it when done."""
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(target_id, []).append(future)
         future.add_done_callback(lambda done: self._drop(target_id, done))
-        text = self._open.get(target_id)
-        if text is not None and not self._attended():
-            future.set_result(text)
+        dialog = self._open.get(target_id)
+        if dialog is not None and not self._attended():
+            future.set_result(dialog.text)
         return future
+
+    def client_left(self) -> None:
+        """What the last client has left open is ours from now on."""
+        if not self._attended():
+            for target_id, dialog in self._open.items():
+                self._unattended(target_id, dialog)
 
     def _drop(self, target_id: str, future: "asyncio.Future[str]") -> None:
         waiters = self._waiters.get(target_id, [])
@@ -56,24 +67,36 @@ class Dialogs:
         target = self._targets.of_session(session)
         if target is None or session is None:
             return
-        text = f"{params['type']}: {params['message'][:MAX_TEXT]}"
-        self._open[target.id] = text
-        data = {"target": target.id, "kind": params["type"], "text": params["message"][:MAX_TEXT]}
-        self._outbox.add(EventType.DIALOG_OPENED, data)
-        # A page that is being left should be left; everything else is declined.
-        accept = params["type"] == "beforeunload"
-        asyncio.get_running_loop().call_later(PATIENCE, self._dismiss, target.id, session, accept)
+        message, kind = params["message"][:MAX_TEXT], params["type"]
+        self._outbox.add(EventType.DIALOG_OPENED, {"target": target.id, "kind": kind, "text": message})
+        # A page that is being left should be left, and at once: it is not in the way of who leaves it. The rest is declined.
+        leaving = kind == "beforeunload"
+        dialog = _Dialog(f"{kind}: {message}", session, accept=leaving)
+        if leaving and not self._attended():
+            self._answer(dialog)
+            return
+        self._open[target.id] = dialog
         if not self._attended():
-            for waiter in list(self._waiters.get(target.id, ())):
-                if not waiter.done():
-                    waiter.set_result(text)
+            self._unattended(target.id, dialog)
 
-    def _dismiss(self, target_id: str, session: str, accept: bool) -> None:  # noqa: FBT001  call_later takes positions
-        if target_id in self._open and not self._attended():
+    def _unattended(self, target_id: str, dialog: _Dialog) -> None:
+        asyncio.get_running_loop().call_later(PATIENCE, self._dismiss, target_id, dialog)
+        for waiter in list(self._waiters.get(target_id, ())):
+            if not waiter.done():
+                waiter.set_result(dialog.text)
+
+    def _dismiss(self, target_id: str, dialog: _Dialog) -> None:
+        if self._open.get(target_id) is dialog and not self._attended():
             log.info("dialog_dismissed", extra={"page": target_id})
-            self._connection.post("Page.handleJavaScriptDialog", {"accept": accept}, session)
+            self._answer(dialog)
+
+    def _answer(self, dialog: _Dialog) -> None:
+        self._connection.post("Page.handleJavaScriptDialog", {"accept": dialog.accept}, dialog.session)
 
     def _closed(self, _: Params, session: str | None) -> None:
         target = self._targets.of_session(session)
         if target is not None:
             self._open.pop(target.id, None)
+
+    def _page_closed(self, target: Target) -> None:
+        self._open.pop(target.id, None)

@@ -81,10 +81,9 @@ class Downloads:
             for number in range(UPLOADS):
                 group.create_task(self._publish_all(courier), name=f"downloads-{number}")
 
-    async def drain(self, courier: Courier) -> None:
-        """Publish what has finished and is still here; the caller bounds the time."""
-        while not self._finished.empty():
-            await self._publish(courier, self._finished.get_nowait())
+    async def drain(self) -> None:
+        """Wait until `run` has published all that has finished; the caller bounds the time."""
+        await self._finished.join()
 
     def _assert_all(self) -> None:
         for context in {target.context for target in self._targets.pages}:
@@ -123,7 +122,11 @@ class Downloads:
 
     async def _publish_all(self, courier: Courier) -> None:
         while True:
-            await self._publish(courier, await self._finished.get())
+            guid = await self._finished.get()
+            try:
+                await self._publish(courier, guid)
+            finally:
+                self._finished.task_done()
 
     async def _publish(self, courier: Courier, guid: str) -> None:
         for tried in range(TRIES):

@@ -144,6 +144,7 @@ class Session:
         self.browser.activity.closed(kind, asyncio.get_running_loop().time())
         if kind == "cdp":
             self.browser.saver.want()
+            self.browser.dialogs.client_left()
         self._connection_event(EventType.CONNECTION_CLOSED, kind)
 
     def end(self, reason: EndReason, message: str = "") -> None:
@@ -157,7 +158,7 @@ class Session:
         if self.ended.result()[0] is EndReason.BROWSER_CRASHED:
             # It may be stopped or stuck: asking it for its state and to close would only cost their limits, 4.5 s.
             await self.browser.chromium.kill()
-        if courier is not None and self.browser.chromium.process.returncode is None:
+        if courier is not None:
             await self._last_words(courier)
         for task in self._tasks:
             task.cancel()
@@ -169,12 +170,16 @@ class Session:
 
     async def _last_words(self, courier: Courier) -> None:
         try:
-            async with asyncio.timeout(SAVE_LIMIT):
-                await self.browser.saver.save(courier)
-            async with asyncio.timeout(FINISH_DOWNLOADS):
-                await self.browser.downloads.drain(courier)
+            if self.browser.chromium.process.returncode is None:
+                async with asyncio.timeout(SAVE_LIMIT):
+                    await self.browser.saver.save(courier)
         except (AgentError, DeliveryError, TimeoutError) as error:
             log.warning("last_save_failed", extra={"error": repr(error)})
+        try:
+            async with asyncio.timeout(FINISH_DOWNLOADS):
+                await self.browser.downloads.drain()
+        except TimeoutError:
+            log.warning("downloads_left", extra={"seconds": FINISH_DOWNLOADS})
 
     def _connection_event(self, kind: EventType, of: str) -> None:
         self.browser.outbox.add(kind, {"kind": of, **self.browser.activity.connections.model_dump()})
