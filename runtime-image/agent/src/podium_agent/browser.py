@@ -29,7 +29,7 @@ from podium_agent.sandbox import look
 from podium_agent.screen import Screen
 from podium_agent.settings import Settings
 from podium_agent.storage import Saver
-from podium_agent.targets import Targets
+from podium_agent.targets import Target, Targets
 from podium_protocol.sessions import SandboxState, Viewport
 from podium_system.processes import descendants
 
@@ -64,7 +64,7 @@ class Browser:
         self.outbox = Outbox(clock)
         self.targets = Targets(connection)
         # The recorder comes first: what it notes of a frame, the others rely on.
-        self.recorder = Recorder(connection, self.targets, self.outbox)
+        self.recorder = Recorder(connection, self.targets, self.outbox, cause=self._cause)
         self.dialogs = Dialogs(connection, self.targets, self.outbox, attended=self.attended)
         self.downloads = Downloads(connection, self.targets, self.outbox, folder=folder, attended=self.attended)
         self.saver = Saver(connection, self.targets, clock)
@@ -74,6 +74,8 @@ class Browser:
         self.reader = Reader(self.pages, self.world)
         self.actor = Actor(connection, self.pages, self.world)
         self.location = Location(connection, self.pages, self.targets)
+        self.starting: str | None = None
+        """The page that was sent to the session's start URL, until it gets there."""
         self.screen = Screen(connection, self.targets, display=display, folder=folder)
 
     @classmethod
@@ -106,6 +108,15 @@ class Browser:
     def attended(self) -> bool:
         """Whether a DevTools client is connected."""
         return self.activity.connections.cdp > 0
+
+    def _cause(self, target: Target) -> str:
+        """Who sent a page where it is now. What a page does by itself while a client is connected counts as the client's."""
+        if self.starting == target.id:
+            self.starting = None
+            return "start"
+        if self.pages.busy(target.id):
+            return "operation"
+        return "client" if self.attended() else "page"
 
     async def _prepare(self, viewport: Viewport) -> None:
         # Asked side by side: a browser that has just started lets each question wait for its next free moment.

@@ -4,6 +4,7 @@ The order on the browser's one socket is the order of the record. A request is k
 requested on its parent's session and finished on its own, a frame that moves to a process of its own likewise.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
@@ -16,6 +17,7 @@ __all__ = ["Recorder"]
 MAX_TEXT: Final = 10_000
 """Characters kept of a console message, a URL or an exception."""
 MAX_DATA_URL: Final = 200
+MAX_TITLE: Final = 1000
 _BLANK: Final = ("", "about:blank")
 _LEVELS: Final = {"warning": "warning", "error": "error", "assert": "error", "debug": "debug", "info": "info"}
 
@@ -23,9 +25,10 @@ _LEVELS: Final = {"warning": "warning", "error": "error", "assert": "error", "de
 class Recorder:
     """Turns CDP events into the session's record."""
 
-    def __init__(self, connection: CdpConnection, targets: Targets, outbox: Outbox) -> None:
+    def __init__(self, connection: CdpConnection, targets: Targets, outbox: Outbox, *, cause: Callable[[Target], str]) -> None:
         self._connection = connection
         self._targets = targets
+        self._cause = cause
         self._outbox = outbox
         targets.opened.append(self._opened)
         targets.closed.append(self._closed)
@@ -39,6 +42,7 @@ class Recorder:
             "Network.loadingFailed": self._failed,
             "Page.frameNavigated": self._navigated,
             "Page.navigatedWithinDocument": self._navigated_within,
+            "Page.lifecycleEvent": self._lifecycle,
             "Page.frameDetached": self._frame_detached,
             "Inspector.targetCrashed": self._crashed,
         }
@@ -151,6 +155,8 @@ class Recorder:
         data = {"frame": frame["id"], "main": main, "url": _url(frame["url"]), "loader": frame.get("loaderId")}
         if "unreachableUrl" in frame:
             data["unreachable"] = _url(frame["unreachableUrl"])
+        if main:
+            data["cause"] = self._cause(target)
         self._add(EventType.PAGE_NAVIGATED, session, data)
 
     def _navigated_within(self, params: Params, session: str | None) -> None:
@@ -162,6 +168,19 @@ class Recorder:
             target.url = params["url"]
         data = {"frame": params["frameId"], "main": main, "url": _url(params["url"]), "same_document": True}
         self._add(EventType.PAGE_NAVIGATED, session, data)
+
+    def _lifecycle(self, params: Params, session: str | None) -> None:
+        target = self._targets.of_session(session)
+        if params["name"] != "load" or target is None or target.id != params["frameId"] or target.ours:
+            return
+
+        def loaded(answer: Params) -> None:
+            target.title = answer["targetInfo"]["title"]
+            data = {"url": _url(target.url), "title": target.title[:MAX_TITLE], "loader": params["loaderId"]}
+            self._add(EventType.PAGE_LOADED, session, data)
+
+        # Chromium tells of new URLs by itself, but not of titles.
+        self._connection.post("Target.getTargetInfo", {"targetId": target.id}, then=loaded)
 
     def _frame_detached(self, params: Params, session: str | None) -> None:
         target = self._targets.of_session(session)

@@ -1,7 +1,6 @@
 """One agent's life with one run of one session: bound, attached, watched, ended once and for one reason."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -9,7 +8,7 @@ from typing import Any, Final
 from podium_agent.browser import Browser
 from podium_agent.context import overrides, set_viewport
 from podium_agent.courier import Courier, DeliveryError
-from podium_agent.errors import AgentError
+from podium_agent.errors import AgentError, CdpClosed, CdpTimeout
 from podium_agent.guard import Verdict, watch_answers, watch_process
 from podium_agent.restore import TabStorage, restore
 from podium_protocol.errors import AgentErrorCode
@@ -77,6 +76,7 @@ class Session:
         )
         page = browser.targets.page(None)
         if request.start_url is not None and page is not None:
+            browser.starting = page.id
             browser.connection.post("Page.navigate", {"url": request.start_url}, page.session)
         self._own(self._courier.run(), "courier")
         self._own(browser.saver.run(self._courier), "saver")
@@ -120,12 +120,16 @@ class Session:
         )
 
     async def looked(self) -> AgentStatus:
-        """The status with the page's title as it is now: Chromium tells of new URLs by itself, but not of new titles."""
+        """The status after a question to the browser: does it answer, and what is its page's title now."""
         page = self.browser.targets.page(None)
+        asked = {} if page is None else {"targetId": page.id}
+        try:
+            answer = await self.browser.connection.command("Target.getTargetInfo", asked, limit=TITLE_LIMIT)
+        except AgentError as error:
+            # A page may have closed meanwhile; only silence says something of the browser.
+            return self.status().model_copy(update={"responsive": not isinstance(error, CdpTimeout | CdpClosed)})
         if page is not None:
-            with contextlib.suppress(AgentError):
-                answer = await self.browser.connection.command("Target.getTargetInfo", {"targetId": page.id}, limit=TITLE_LIMIT)
-                page.title = answer["targetInfo"]["title"]
+            page.title = answer["targetInfo"]["title"]
         return self.status()
 
     def touch(self) -> None:

@@ -88,6 +88,8 @@ class AttachRequest(_Message):
 
     context: SessionContext = SessionContext()
     state: SavedState | None = None
+    save: bool = True
+    """Send the state as the session goes and at its end; else nothing is saved."""
     start_url: str | None = None
     destinations: Destinations
     idle_timeout: Annotated[float, Field(gt=0)] = 300.0
@@ -131,3 +133,5 @@ class AgentStatus(_Message):
     idle_seconds: float
     url: str | None
     title: str | None
+    responsive: bool = True
+    """Whether the browser itself answered just now."""

@@ -29,6 +29,11 @@ class Pages:
     def _forget(self, target: Target) -> None:
         self._locks.pop(target.id, None)
 
+    def busy(self, target_id: str) -> bool:
+        """Whether an operation has the page now."""
+        lock = self._locks.get(target_id)
+        return lock is not None and lock.locked()
+
     @contextlib.asynccontextmanager
     async def page(self, target_id: str | None, *, limit: float) -> AsyncIterator["Page"]:
         """The page an operation is about, alone, for at most `limit` seconds, the turn in its queue included.
