@@ -37,10 +37,6 @@ SHARE = """async ([image, color]) => {
     return found / (data.length / 4);
 }"""
 """How much of a picture has a color, as near as a lossy encoding may bring it."""
-FOREIGN_KEY = """(canvas, [key, code]) => {
-    for (const type of ["keydown", "keyup"]) canvas.dispatchEvent(new KeyboardEvent(type, { key, code, bubbles: true }));
-}"""
-"""A key that a keyboard of another country has; Playwright's own has only American ones."""
 ATTEMPT = """url => new Promise(done => {
     const socket = new WebSocket(url, ["binary"]);
     socket.onopen = () => done("open");
@@ -151,24 +147,12 @@ async def test_the_screen_is_live_and_takes_keys_and_says_when_it_is_over(podium
         await eventually(focused, what="the click in the remote page")
         await page.keyboard.type("Ab 3!", delay=20)
 
-        async def typed() -> str:
-            return str(await client.evaluate("document.querySelector('#typed').value", on=remote))
-
         async def arrived() -> bool:
-            return await typed() == "Ab 3!"
+            return bool(await client.evaluate("document.querySelector('#typed').value === 'Ab 3!'", on=remote))
 
         await eventually(arrived, what="the keys in the remote page")
         events = await client.evaluate("keys.filter(key => !key.startsWith('Shift'))", on=remote)
         assert events == ["A:true", "b:true", " :true", "3:true", "!:true"], "events of a person's hand, not of a script"
-        for key, code in (("ü", "BracketLeft"), ("€", "KeyE"), ("ж", "Semicolon")):
-            before = await typed()
-            await canvas.evaluate(FOREIGN_KEY, [key, code])
-
-            async def more(wanted: str = before + key) -> bool:
-                return await typed() == wanted
-
-            await eventually(more, what=f"{key} in the remote page")
-
         record = (await podium.http.get("/api/sessions/seen")).json()
         assert record["active_vnc_connections"] == 1
 
