@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from podium_gateway.sessions.runs import Wish
-from podium_protocol.operations import Clip
+from podium_protocol.operations import Clip, Screenshot
 from podium_protocol.reasons import EndReason
 from support.gateway import Rig, gateway_rig
 from support.store import NOW, event
@@ -123,8 +123,8 @@ async def test_driving_the_page(rig: Rig, http: httpx.AsyncClient, base: str) ->
     assert (shot["format"], base64.b64decode(shot["base64"])) == ("jpeg", b"\xff\xd8jpeg")
     raw = await http.get(f"{base}/shop/screenshot?raw=true&quality=50&x=1&width=20&height=10")
     assert (raw.headers["content-type"], raw.content) == ("image/jpeg", b"\xff\xd8jpeg")
-    asked_for = rig.agent(live).shots[-1]
-    assert (asked_for.quality, asked_for.clip) == (50, Clip(x=1, y=0, width=20, height=10))
+    asked_for = rig.agent(live).asked[-1]
+    assert asked_for == ("screenshot", Screenshot(quality=50, clip=Clip(x=1, y=0, width=20, height=10)))
 
 
 async def test_events_by_cursor_also_after_the_end(rig: Rig, http: httpx.AsyncClient) -> None:

@@ -255,6 +255,6 @@ async def test_a_later_run_gets_the_saved_state_and_its_page(rig: Rig) -> None:
 async def test_operations_reach_the_browser(rig: Rig) -> None:
     live = await rig.running(await rig.caller())
     await rig.gateway.sessions.ping(live)
-    await rig.gateway.sessions.navigate(live, Navigate(url="https://shop.example/"))
+    await rig.parts.operations.navigate(live, Navigate(url="https://shop.example/"))
     assert rig.agent(live).pings == 1
     assert live.url == "https://shop.example/"

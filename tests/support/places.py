@@ -1,19 +1,44 @@
 """A provisioner without browsers, and agents that answer as a test tells them; for what lies between the port and the faces."""
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import BaseModel
 
-from podium_gateway.agents import AgentClient, Image
+from podium_gateway.agents import AgentClient, Reply
 from podium_gateway.errors import PodiumError
 from podium_gateway.provision.port import OnEnded, Place, RunEnded, RunKey, RunRequest, StartFailed
-from podium_protocol.operations import Navigate, Navigated, Screenshot
+from podium_protocol.operations import Navigate
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import AgentStatus, AttachRequest, Connections, SandboxState
 from podium_protocol.signing import RequestSigner
 from podium_system.splice import Target
+
+
+JPEG = b"\xff\xd8jpeg"
+ANSWERS: dict[str, Any] = {
+    "navigate": {"page": "P1", "frame_id": "F1", "url": "", "status": 200},
+    "action": {"kind": "click", "page": "P1", "url": "https://shop.example/next"},
+    "location": {"latitude": 1.5, "longitude": -2.5, "accuracy": 100},
+    "tree": {
+        "url": "https://shop.example/",
+        "title": "Shop",
+        "nodes": [
+            {"ref": "e0", "role": "button", "name": "Submit", "depth": 2},
+            {"ref": "e1", "role": "textbox", "name": "Email", "depth": 2, "value": ""},
+        ],
+    },
+    "text": {"url": "https://shop.example/", "title": "Shop", "text": "menu article footer"},
+    "html": b"<!DOCTYPE html><p>here",
+    "page-size": {"width": 1920, "height": 3840},
+    "screenshot": JPEG,
+    "image": JPEG,
+}
+"""What an agent answers to each operation."""
 
 
 class FakeAgent(AgentClient):
@@ -24,8 +49,13 @@ class FakeAgent(AgentClient):
         super().__init__(target or Target(socket="/nowhere"), signer=signer)
         self.attached: AttachRequest | None = None
         self.pings = 0
-        self.navigated: list[Navigate] = []
-        self.shots: list[Screenshot] = []
+        self.saves = 0
+        self.on_save: Callable[[], Awaitable[None]] | None = None
+        self.asked: list[tuple[str, BaseModel]] = []
+        self.answers: dict[str, Any] = {}
+        """Other answers than the usual ones, by operation."""
+        self.hold: asyncio.Event | None = None
+        """Operations wait for it."""
         self.refuse: PodiumError | None = None
 
     def _may(self) -> None:
@@ -52,15 +82,27 @@ class FakeAgent(AgentClient):
         self._may()
         self.pings += 1
 
-    async def navigate(self, request: Navigate) -> Navigated:
+    async def save(self, *, timeout: float = 5.0) -> None:
         self._may()
-        self.navigated.append(request)
-        return Navigated(page="P1", frame_id="F1", url=request.url, status=200)
+        self.saves += 1
+        if self.on_save is not None:
+            await self.on_save()
 
-    async def screenshot(self, request: Screenshot) -> Image:
+    async def operate(self, name: str, request: BaseModel, *, limit: float) -> Reply:
+        self.asked.append((name, request))
+        if self.hold is not None:
+            await self.hold.wait()
         self._may()
-        self.shots.append(request)
-        return Image(b"\xff\xd8jpeg", mime="image/jpeg")
+        answer = self.answers.get(name, ANSWERS[name])
+        if isinstance(answer, bytes):
+            return Reply(answer, mime="text/html" if name == "html" else "image/jpeg")
+        body = {**answer, "url": request.url} if isinstance(request, Navigate) else answer
+        return Reply(json.dumps(body).encode(), mime="application/json")
+
+    @property
+    def navigated(self) -> list[Navigate]:
+        """Where it was told to go."""
+        return [request for _, request in self.asked if isinstance(request, Navigate)]
 
 
 @dataclass

@@ -17,22 +17,24 @@ from podium_gateway.errors import (
     BrowserGone,
     BrowserTimeout,
     DialogOpen,
+    ElementNotFound,
+    ElementNotUsable,
     InvalidRequest,
     NavigationFailed,
     NoScreen,
     PageCrashed,
     PageNotFound,
     PodiumError,
+    RefGone,
     SessionEnded,
     SessionNotReady,
 )
 from podium_protocol.errors import AgentErrorBody, AgentErrorCode
-from podium_protocol.operations import Navigate, Navigated, Screenshot
 from podium_protocol.sessions import AgentStatus, AttachRequest, BindRequest, EndRequest
 from podium_protocol.signing import RequestSigner, SignedFor
 from podium_system.splice import Target
 
-__all__ = ["AgentClient", "Image", "error_of"]
+__all__ = ["AgentClient", "Reply", "error_of"]
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
@@ -40,14 +42,18 @@ MARGIN: Final = 5.0
 """Seconds beyond an operation's own limit before we stop waiting for the agent's word on it."""
 RESTORE: Final = 20.0
 """Seconds more for an attach: the local storage of 3 origins took 0.3 s, and a state may hold hundreds."""
+SAVE_LIMIT: Final = 5.0
+"""Seconds for a saved state to be read, sent and stored: 0.5 s with a megabyte of storage."""
+MAX_ANSWER: Final = 64 << 20
+"""Bytes of one answer: above any picture, and of documents all but the monstrous."""
 _NOBODY: Final = SignedFor(session_uid="-", run=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """A screenshot's bytes."""
+class Reply:
+    """What an agent answered: JSON, HTML or a picture."""
 
-    data: bytes
+    content: bytes
     mime: str
 
 
@@ -57,6 +63,9 @@ _ERRORS: Final[dict[AgentErrorCode, type[PodiumError]]] = {
     AgentErrorCode.NO_SCREEN: NoScreen,
     AgentErrorCode.PAGE_NOT_FOUND: PageNotFound,
     AgentErrorCode.PAGE_CRASHED: PageCrashed,
+    AgentErrorCode.ELEMENT_NOT_FOUND: ElementNotFound,
+    AgentErrorCode.ELEMENT_NOT_USABLE: ElementNotUsable,
+    AgentErrorCode.REF_GONE: RefGone,
     AgentErrorCode.DIALOG_OPEN: DialogOpen,
     AgentErrorCode.NAVIGATION_FAILED: NavigationFailed,
     AgentErrorCode.TIMEOUT: BrowserTimeout,
@@ -127,37 +136,47 @@ class AgentClient:
         """Count as activity."""
         await self._call("POST", "/ping")
 
-    async def navigate(self, request: Navigate) -> Navigated:
-        """Load a URL and wait for its load event."""
-        answer = await self._call("POST", "/operations/navigate", request, timeout=request.timeout + MARGIN)
-        return _read(Navigated, answer)
+    async def operate(self, name: str, request: BaseModel, *, limit: float) -> Reply:
+        """Have an operation done that takes at most `limit` seconds by itself; its answer as it came."""
+        return await self._call("POST", f"/operations/{name}", request, timeout=limit + MARGIN)
 
-    async def screenshot(self, request: Screenshot) -> Image:
-        """An image of the page."""
-        answer = await self._call("POST", "/operations/screenshot", request, timeout=request.timeout + MARGIN)
-        return Image(answer.content, mime=answer.headers.get("content-type", f"image/{request.format}"))
+    async def save(self, *, timeout: float = SAVE_LIMIT) -> None:
+        """Have the state saved now; it is stored when this returns."""
+        await self._call("POST", "/save", timeout=timeout)
 
     async def end(self, request: EndRequest, *, timeout: float = 2.0) -> None:
         """Ask for the end; the agent exits after it has saved."""
         await self._call("POST", "/end", request, timeout=timeout)
 
-    async def _call(self, method: str, path: str, message: BaseModel | None = None, *, timeout: float = 10.0) -> httpx.Response:
+    async def _call(self, method: str, path: str, message: BaseModel | None = None, *, timeout: float = 10.0) -> Reply:
         body = b"" if message is None else message.model_dump_json(exclude_none=True).encode()
         headers = {"authorization": self.authorization(method, path, body)}
         if body:
             headers["content-type"] = "application/json"
         try:
-            answer = await self._http.request(method, path, content=body, headers=headers, timeout=timeout or self._timeout)
+            async with self._http.stream(method, path, content=body, headers=headers, timeout=timeout) as answer:
+                content = await _whole(answer)
         except httpx.TimeoutException as error:
             raise BrowserTimeout("the browser's agent did not answer in time") from error
         except httpx.HTTPError as error:
             raise BrowserGone("the browser's agent cannot be reached") from error
         if not answer.is_success:
-            raise error_of(answer.status_code, answer.content)
-        return answer
+            raise error_of(answer.status_code, content)
+        return Reply(content, mime=answer.headers.get("content-type", ""))
 
 
-def _read(model: type[_Answer], answer: httpx.Response) -> _Answer:
+async def _whole(answer: httpx.Response) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.aiter_raw():
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise BrowserFailed("the page is too large to be read")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _read(model: type[_Answer], answer: Reply) -> _Answer:
     try:
         return model.model_validate_json(answer.content)
     except ValidationError as error:

@@ -17,6 +17,9 @@ from podium_gateway.auth.keys import Keyring
 from podium_gateway.faces.context import Parts
 from podium_gateway.internal import internal_app
 from podium_gateway.metrics import Gauges, Metrics
+from podium_gateway.operations.core import Operations
+from podium_gateway.operations.log import OperationLog
+from podium_gateway.operations.readable import Extractor
 from podium_gateway.provision.local.adapter import LocalProvisioner
 from podium_gateway.provision.local.child import Limits
 from podium_gateway.provision.local.folders import Folders
@@ -28,6 +31,7 @@ from podium_gateway.sessions.catalog import Catalog
 from podium_gateway.sessions.core import Sessions
 from podium_gateway.sessions.reports import Reports
 from podium_gateway.sessions.runs import Runs
+from podium_gateway.sessions.stored import StoredSessions
 from podium_gateway.sessions.tokens import RunTokens
 from podium_gateway.settings import Settings
 from podium_gateway.store.artifacts import Artifacts
@@ -52,6 +56,8 @@ class Gateway:
     internal: Starlette
     sessions: Sessions
     runs: Runs
+    operation_log: OperationLog
+    extractor: Extractor
     tunnels: Tunnels
     accounts: Accounts
     keyring: Keyring
@@ -109,12 +115,13 @@ def assemble(settings: Settings, database: Database, provisioner: Provisioner, *
     catalog, metrics, tokens = Catalog(), Metrics(), RunTokens(monotonic)
     tunnels = Tunnels(metrics)
     reports = Reports(catalog, events=events, states=states, artifacts=artifacts, clock=_now)
+    stored = StoredSessions(catalog, states, enabled=settings.storage == "on", clock=_now)
     runs = Runs(
         catalog,
         provisioner,
         records=records,
         events=events,
-        states=states,
+        stored=stored,
         reports=reports,
         tokens=tokens,
         tunnels=tunnels,
@@ -125,6 +132,9 @@ def assemble(settings: Settings, database: Database, provisioner: Provisioner, *
         node=_node(settings),
     )
     sessions = Sessions(catalog, runs, provisioner=provisioner, records=records, settings=settings)
+    extractor = Extractor()
+    operation_log = OperationLog(events, artifacts, being_stored=reports.being_taken)
+    operations = Operations(sessions, operation_log, extractor=extractor, clock=_now)
     metrics.watch(
         Gauges(
             sessions=catalog.by_status,
@@ -137,6 +147,8 @@ def assemble(settings: Settings, database: Database, provisioner: Provisioner, *
         settings=settings,
         authenticator=Authenticator(accounts, keyring),
         sessions=sessions,
+        operations=operations,
+        stored=stored,
         tunnels=tunnels,
         tunnel=RawTunnel(),
         events=events,
@@ -148,6 +160,8 @@ def assemble(settings: Settings, database: Database, provisioner: Provisioner, *
         internal=internal_app(reports, tokens, settings),
         sessions=sessions,
         runs=runs,
+        operation_log=operation_log,
+        extractor=extractor,
         tunnels=tunnels,
         accounts=accounts,
         keyring=keyring,

@@ -7,7 +7,8 @@ Each class has the HTTP status, a stable `code`, and for what may be tried again
     │   └── PayloadTooLarge            413 payload_too_large
     ├── Unauthenticated                401 unauthenticated
     ├── Forbidden                      403 forbidden
-    │   └── SessionTaken               403 session_taken         the id is live and another user's
+    │   ├── SessionTaken               403 session_taken         the id is live and another user's
+    │   └── LinkRefused                403 link_refused          not signed here, changed, or expired
     ├── NotFound                       404 not_found
     │   ├── UserNotFound               404 user_not_found
     │   ├── KeyNotFound                404 key_not_found
@@ -27,14 +28,15 @@ Each class has the HTTP status, a stable `code`, and for what may be tried again
     │   └── NoScreen                   409 no_screen
     ├── RateLimited                    429 rate_limited          retry after 1 s
     ├── Internal                       500 internal
+    ├── NotOffered                     501 not_offered           this version cannot do that, whoever asks
     ├── BrowserFailed                  502 browser_failed
     │   ├── NavigationFailed           502 navigation_failed
     │   ├── PageCrashed                502 page_crashed
     │   └── BrowserGone                502 browser_gone
-    ├── StorageOff                     503 storage_off           trying again changes nothing
     ├── Unavailable                    503 unavailable           retry after 1 s
     │   ├── CapacityExhausted          503 capacity_exhausted    retry after 5 s
     │   ├── SessionNotReady            503 session_not_ready     retry after 1 s
+    │   ├── StorageOff                 503 storage_off           until an operator turns it on
     │   └── ShuttingDown               503 shutting_down         retry after 5 s
     └── BrowserTimeout                 504 browser_timeout       502 where a face says so
 
@@ -98,6 +100,13 @@ class SessionTaken(Forbidden):
 
     code = "session_taken"
     default_message = "the session belongs to another user"
+
+
+class LinkRefused(Forbidden):
+    """A link that was not signed here, or was changed, or is too old."""
+
+    code = "link_refused"
+    default_message = "the link is not valid"
 
 
 class NotFound(PodiumError):
@@ -234,6 +243,14 @@ class Internal(PodiumError):
     """Our own fault, met where it could be named."""
 
 
+class NotOffered(PodiumError):
+    """What is asked for exists in the API and not in this version of the service."""
+
+    status = 501
+    code = "not_offered"
+    default_message = "this version of Podium does not offer that"
+
+
 class BrowserFailed(PodiumError):
     """The browser refused or could not do what was asked."""
 
@@ -263,14 +280,6 @@ class BrowserGone(BrowserFailed):
     default_message = "the browser is gone"
 
 
-class StorageOff(PodiumError):
-    """This service saves nothing."""
-
-    status = 503
-    code = "storage_off"
-    default_message = "storage is not configured: this service saves no sessions (PODIUM_STORAGE)"
-
-
 class Unavailable(PodiumError):
     """Not now; the same request may succeed later."""
 
@@ -293,6 +302,14 @@ class SessionNotReady(Unavailable):
 
     code = "session_not_ready"
     default_message = "the browser is still starting"
+
+
+class StorageOff(Unavailable):
+    """This service saves nothing."""
+
+    code = "storage_off"
+    default_message = "storage is not configured: this service saves no sessions (PODIUM_STORAGE)"
+    default_retry_after = 3600.0
 
 
 class ShuttingDown(Unavailable):

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 STOP_MARGIN: Final = 15.0
 """Seconds beyond a session's own grace until it is killed; the steps behind the grace add up to 13."""
+LOG_LIMIT: Final = 5.0
+"""Seconds for what operations left to be stored; sessions have waited for their own before they ended."""
 ANSWERS: Final = 2
 """Seconds that open requests and tunnels may still take when the servers stop."""
 
@@ -98,6 +100,8 @@ async def _serve(settings: Settings, environ: Mapping[str, str], listener: socke
                         await _end_sessions(gateway, settings)
                     await provisioner.close()
                     await gateway.runs.close()
+                    await gateway.operation_log.close(limit=LOG_LIMIT)
+                    await gateway.extractor.close()
     finally:
         await provisioner.close()
     log.info("stopped")

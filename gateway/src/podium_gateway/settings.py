@@ -172,6 +172,14 @@ class Settings:
             derived="`<home>/objects`",
         ),
     ] = field(default="", repr=False)
+    storage: Annotated[
+        str,
+        Setting(
+            "PODIUM_STORAGE",
+            "`off` saves no session: nobody comes back signed in, and the stored-session paths answer 503.",
+            choices=("on", "off"),
+        ),
+    ] = "on"
     max_events: Annotated[
         int,
         Setting(
@@ -182,6 +190,36 @@ class Settings:
             high=10_000_000,
         ),
     ] = 50_000
+    max_console: Annotated[
+        int,
+        Setting(
+            "PODIUM_MAX_CONSOLE",
+            "Console messages shown of one session, the oldest dropped and counted; never more than PODIUM_MAX_EVENTS holds.",
+            unit="messages",
+            low=1,
+            high=1_000_000,
+        ),
+    ] = 10_000
+    max_requests: Annotated[
+        int,
+        Setting(
+            "PODIUM_MAX_REQUESTS",
+            "Network requests shown of one session, the oldest dropped and counted; each takes about three events.",
+            unit="requests",
+            low=1,
+            high=1_000_000,
+        ),
+    ] = 10_000
+    link_lifetime: Annotated[
+        int,
+        Setting(
+            "PODIUM_LINK_LIFETIME",
+            "How long a signed link to an artifact works: whoever has it needs no key.",
+            unit="s",
+            low=1,
+            high=604800,
+        ),
+    ] = 3600
     max_body: Annotated[
         int,
         Setting("PODIUM_MAX_BODY", "Largest JSON body of a request from outside.", unit="bytes", low=1024, high=64 * 1024 * 1024),

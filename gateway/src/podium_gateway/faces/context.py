@@ -10,7 +10,9 @@ from podium_gateway.auth.authenticate import Authenticator
 from podium_gateway.auth.caller import Caller
 from podium_gateway.errors import Forbidden
 from podium_gateway.metrics import Metrics
+from podium_gateway.operations.core import Operations
 from podium_gateway.sessions.core import Sessions
+from podium_gateway.sessions.stored import StoredSessions
 from podium_gateway.settings import Settings
 from podium_gateway.store.artifacts import Artifacts
 from podium_gateway.store.events import EventLog
@@ -26,6 +28,8 @@ class Parts:
     settings: Settings
     authenticator: Authenticator
     sessions: Sessions
+    operations: Operations
+    stored: StoredSessions
     tunnels: Tunnels
     tunnel: Tunnel
     events: EventLog

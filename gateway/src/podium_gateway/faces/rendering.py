@@ -14,13 +14,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from podium_gateway.errors import BrowserTimeout, DialogOpen, PageNotFound, PodiumError, Unauthenticated
+from podium_gateway.errors import (
+    BrowserTimeout,
+    DialogOpen,
+    ElementNotFound,
+    ElementNotUsable,
+    PageNotFound,
+    PodiumError,
+    RefGone,
+    Unauthenticated,
+)
 
 __all__ = ["install", "rendered", "sentence"]
 
 log = logging.getLogger(__name__)
 
-_AS_BROWSER_ERROR: Final = (BrowserTimeout, DialogOpen, PageNotFound)
+_AS_BROWSER_ERROR: Final = (BrowserTimeout, DialogOpen, ElementNotFound, ElementNotUsable, PageNotFound, RefGone)
 """What these faces know only as 502: 404 would mean the session."""
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from podium_gateway.provision.port import Place, RunEnded, RunKey
 from podium_gateway.sessions.lifecycle import Life, Status
 from podium_protocol.sessions import Connections, SandboxState
+from podium_protocol.state import SavedState
 
 __all__ = ["Catalog", "LiveSession"]
 
@@ -26,6 +27,10 @@ class LiveSession:
     workspace_id: str
     created_at: datetime
     """When this run was asked for."""
+    ephemeral: bool = False
+    """Nothing of it is saved."""
+    begins_with: SavedState | None = None
+    """What its browser is given to start with, until it has it."""
     key: RunKey | None = None
     """None until the run is stored."""
     life: Life = field(default_factory=Life)

@@ -9,7 +9,6 @@ import contextlib
 import logging
 from typing import Final
 
-from podium_gateway.agents import Image
 from podium_gateway.auth.caller import Caller
 from podium_gateway.errors import (
     BrowserFailed,
@@ -29,7 +28,6 @@ from podium_gateway.sessions.names import new_session_id, valid_session_id
 from podium_gateway.sessions.runs import Runs, Wish
 from podium_gateway.settings import Settings
 from podium_gateway.store.sessions import SessionRecord, SessionRecords
-from podium_protocol.operations import Navigate, Navigated, Screenshot
 from podium_protocol.reasons import EndReason
 
 __all__ = ["Sessions"]
@@ -57,7 +55,8 @@ class Sessions:
     async def create(self, caller: Caller, wish: Wish, *, session_id: str | None = None) -> LiveSession:
         """A session of that id: the caller's live one, else a new run. Answers as soon as it is stored, still `creating`.
 
-        Raises `SessionTaken`, `CapacityExhausted`, `ShuttingDown`, `InvalidRequest`.
+        A session that lives stays as it is, whatever the wish. Raises `SessionTaken`, `CapacityExhausted`, `ShuttingDown`,
+        `InvalidRequest`, and for what it is to begin with `StateNotFound` or `StorageOff`.
         """
         name = new_session_id() if session_id is None else valid_session_id(session_id)
         while (live := self._catalog.get(name)) is not None:
@@ -119,18 +118,6 @@ class Sessions:
         """Count as activity."""
         place = await self.ready(live)
         await place.agent.ping()
-
-    async def navigate(self, live: LiveSession, request: Navigate) -> Navigated:
-        """Load a URL in the session's page and wait for its load event."""
-        place = await self.ready(live)
-        navigated = await place.agent.navigate(request)
-        live.url = navigated.url
-        return navigated
-
-    async def screenshot(self, live: LiveSession, request: Screenshot) -> Image:
-        """An image of the session's page."""
-        place = await self.ready(live)
-        return await place.agent.screenshot(request)
 
     async def end(self, live: LiveSession, *, reason: EndReason = EndReason.REQUESTED, message: str = "") -> None:
         """End the session and wait until nothing is left of it. Raises `SessionNotFound` when that was asked before."""

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from podium_gateway.errors import InvalidRequest
+from podium_gateway.errors import Conflict, InvalidRequest
 from podium_gateway.provision.port import RunKey
 from podium_gateway.sessions.catalog import Catalog
 from podium_gateway.sessions.tokens import RunRef
@@ -54,18 +54,20 @@ class Reports:
             live.url = batch.url
         if not batch.events:
             return BatchReceipt(accepted=0)
-        with self._being_taken(ref.key):
+        with self.being_taken(ref.key):
             accepted = await self._events.append_from_agent(ref.key.session_uid, ref.key.run, batch.events)
         return BatchReceipt(accepted=accepted)
 
     async def take_state(self, ref: RunRef, document: bytes) -> None:
-        """Keep the saved state as it is, after a look that it is one."""
+        """Keep the saved state as it is, after a look that it is one. Raises `Conflict` for a run that leaves nothing."""
+        if not ref.saves:
+            raise Conflict("nothing of this session is saved")
         try:
             # A document may be megabytes, and the loop carries everybody's bytes.
             await asyncio.to_thread(SavedState.model_validate_json, document)
         except ValidationError as error:
             raise InvalidRequest("not a saved state that this version knows") from error
-        with self._being_taken(ref.key):
+        with self.being_taken(ref.key):
             await self._states.put(
                 ref.user_id, ref.session_id, uid=ref.key.session_uid, run=ref.key.run, state=document, now=self._clock()
             )
@@ -75,7 +77,7 @@ class Reports:
     ) -> None:
         """Store an artifact's bytes as they come."""
         mime = mime or mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"
-        with self._being_taken(ref.key):
+        with self.being_taken(ref.key):
             await self._artifacts.add(
                 ref.key.session_uid,
                 ref.key.run,
@@ -98,7 +100,8 @@ class Reports:
         self._idle.pop(key, None)
 
     @contextmanager
-    def _being_taken(self, key: RunKey) -> Iterator[None]:
+    def being_taken(self, key: RunKey) -> Iterator[None]:
+        """While something of the run is on its way to the store; its end is not written before that is over."""
         self._taking[key] += 1
         try:
             yield

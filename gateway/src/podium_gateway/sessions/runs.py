@@ -19,17 +19,16 @@ from podium_gateway.provision.port import Place, Provisioner, RunEnded, RunKey, 
 from podium_gateway.sessions.catalog import Catalog, LiveSession
 from podium_gateway.sessions.lifecycle import Status
 from podium_gateway.sessions.reports import Reports
+from podium_gateway.sessions.stored import StoredSessions
 from podium_gateway.sessions.tokens import RunRef, RunTokens
 from podium_gateway.settings import Settings
 from podium_gateway.store.events import EventLog
 from podium_gateway.store.sessions import SessionRecords
-from podium_gateway.store.states import SavedStates
 from podium_gateway.tasks import Tasks
 from podium_gateway.tunnels import Tunnels
 from podium_protocol.events import EventType
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import AttachRequest, Destinations, DisconnectPolicy, SessionContext
-from podium_protocol.state import SavedState
 
 __all__ = ["Runs", "Wish"]
 
@@ -48,6 +47,10 @@ class Wish:
     """What a caller wants of a new session; what is not said is as the service does by default."""
 
     url: str | None = None
+    source: str | None = None
+    """A stored session to begin from, instead of the id's own."""
+    ephemeral: bool = False
+    """Save nothing."""
     headless: bool | None = None
     context: SessionContext = field(default_factory=SessionContext)
     on_last_disconnect: DisconnectPolicy = DisconnectPolicy.TERMINATE
@@ -56,6 +59,8 @@ class Wish:
         """As it is kept with the run; the URL is left out, since it may hold a secret and the history has it."""
         return {
             "headless": self.headless,
+            "from": self.source,
+            "ephemeral": self.ephemeral,
             "context": self.context.model_dump(mode="json", exclude_defaults=True),
             "onLastDisconnect": str(self.on_last_disconnect),
         }
@@ -71,7 +76,7 @@ class Runs:
         *,
         records: SessionRecords,
         events: EventLog,
-        states: SavedStates,
+        stored: StoredSessions,
         reports: Reports,
         tokens: RunTokens,
         tunnels: Tunnels,
@@ -85,7 +90,7 @@ class Runs:
         self._provisioner = provisioner
         self._records = records
         self._events = events
-        self._states = states
+        self._stored = stored
         self._reports = reports
         self._tokens = tokens
         self._tunnels = tunnels
@@ -106,10 +111,19 @@ class Runs:
             log.warning("run_interrupted", extra={"session_uid": key.session_uid, "run": key.run})
 
     async def begin(self, caller: Caller, session_id: str, wish: Wish) -> LiveSession:
-        """Store a new run and set it going. The id must be free in the catalog."""
-        live = LiveSession(session_id, caller.user_id, caller.workspace_id, created_at=self._clock(), url=wish.url)
+        """Store a new run and set it going. The id must be free in the catalog. Raises what `StoredSessions.start_of` does."""
+        live = LiveSession(
+            session_id,
+            caller.user_id,
+            caller.workspace_id,
+            created_at=self._clock(),
+            url=wish.url,
+            ephemeral=wish.ephemeral or not self._stored.enabled,
+        )
         self._catalog.add(live)
         try:
+            # Read now, so that what was stored when the caller asked is what the run begins with, or the caller learns why not.
+            live.begins_with = await self._stored.start_of(caller, session_id, source=wish.source)
             run = await self._records.begin(
                 caller.user_id,
                 session_id,
@@ -142,7 +156,7 @@ class Runs:
     async def _run(self, live: LiveSession, wish: Wish) -> None:
         key = live.key
         assert key is not None  # noqa: S101 - begin() stored it
-        token = self._tokens.issue(RunRef(live.user_id, live.session_id, key))
+        token = self._tokens.issue(RunRef(live.user_id, live.session_id, key, saves=not live.ephemeral))
         try:
             ended = await self._live(live, key, self._destinations(token), wish)
         except Exception as error:  # the boundary of this run: whatever it is, it ends this session only
@@ -187,10 +201,11 @@ class Runs:
         return await live.gone
 
     async def _attach(self, live: LiveSession, key: RunKey, place: Place, destinations: Destinations, wish: Wish) -> None:
-        state = await self._saved(live) if key.run > 1 else None
+        state, live.begins_with = live.begins_with, None  # it may be megabytes, and the run hours
         request = AttachRequest(
             context=wish.context,
             state=state,
+            save=not live.ephemeral,
             start_url=wish.url or (state.url if state is not None else None),
             destinations=destinations,
             idle_timeout=self._settings.idle_timeout,
@@ -204,13 +219,6 @@ class Runs:
         live.life = live.life.ready()
         live.settled.set()
         self._provisioner.attached(key)
-
-    async def _saved(self, live: LiveSession) -> SavedState | None:
-        try:
-            return await self._states.get(live.user_id, live.session_id)
-        except PodiumError as error:
-            log.warning("state_not_restored", extra={"session": live.session_id, "error": error.message})
-            return None
 
     async def _write_ready(self, live: LiveSession, key: RunKey, place: Place) -> None:
         try:

@@ -22,6 +22,8 @@ class RunRef:
     user_id: str
     session_id: str
     key: RunKey
+    saves: bool = True
+    """Whether its state is kept."""
 
 
 class RunTokens:

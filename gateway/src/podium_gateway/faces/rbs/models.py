@@ -49,10 +49,28 @@ class _Body(BaseModel):
 class CreateSession(_Body):
     """A new session; everything is optional."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"session_id": "my-session", "url": "https://example.com"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {},
+                {"session_id": "my-session", "url": "https://example.com"},
+                {"session_id": "my-fork", "from": "original-session"},
+                {"session_id": "temp-session", "from": "stored-session", "ephemeral": True},
+            ]
+        }
+    )
 
     session_id: str | None = Field(default=None, description="1 to 128 of A-Z a-z 0-9 . _ ~ - ; made up when left out.")
-    url: OpenableUrl | None = Field(default=None, description="Opened as soon as the browser is there.")
+    url: OpenableUrl | None = Field(
+        default=None, description="Opened as soon as the browser is there; when left out, the URL that was saved, if any."
+    )
+    source: str | None = Field(
+        default=None,
+        alias="from",
+        max_length=128,
+        description="A stored session to begin from, as it is now; what comes of it is saved under this session's own id.",
+    )
+    ephemeral: bool = Field(default=False, description="Save nothing of this session.")
 
 
 class NavigateBody(_Body):

@@ -28,10 +28,10 @@ _TAKEN: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def router(*, user_scoped: bool, tag: str) -> APIRouter:
+def router(*, user_scoped: bool, tag: str, of: str = "sessions") -> APIRouter:
     """An empty router for one of the two path families."""
     return APIRouter(
-        prefix="/api/users/{user_id}/sessions" if user_scoped else "/api/sessions",
+        prefix=f"/api/users/{{user_id}}/{of}" if user_scoped else f"/api/{of}",
         tags=[f"{tag} (user in the path)" if user_scoped else tag],
         route_class=SignedRoute,
         dependencies=[*SIGNED, *([in_path] if user_scoped else [])],
@@ -82,10 +82,13 @@ def sessions(*, user_scoped: bool) -> APIRouter:
     ) -> SessionView:
         """Start a browser, or find the caller's live session of that id. Answers at once, while the browser starts.
 
-        An id that has been used before gets a new run. Calls that need the browser wait for it.
+        An id that has been used before gets a new run, with the cookies, storage and URL that were saved of it. Calls that need
+        the browser wait for it.
         """
         wanted = body or CreateSession()
-        live = await parts.sessions.create(caller, Wish(url=wanted.url), session_id=wanted.session_id)
+        live = await parts.sessions.create(
+            caller, Wish(url=wanted.url, source=wanted.source, ephemeral=wanted.ephemeral), session_id=wanted.session_id
+        )
         return SessionView.of_live(live, Links(request), now=datetime.now(UTC))
 
     @routes.get("/{session_id}", summary="Get a session")

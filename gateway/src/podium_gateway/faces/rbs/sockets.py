@@ -27,9 +27,18 @@ def devtools_path(mode: str | None) -> str:
 def _wish(query: QueryParams) -> Wish:
     url = query.get("url")
     try:
-        return Wish(url=openable(url) if url else None)
+        return Wish(url=openable(url) if url else None, source=query.get("from") or None, ephemeral=_flag(query, "ephemeral"))
     except ValueError as error:
         raise InvalidRequest(f"url: {error}") from error
+
+
+def _flag(query: QueryParams, name: str) -> bool:
+    match query.get(name, "").lower():
+        case "true" | "1":
+            return True
+        case "" | "false" | "0":
+            return False
+    raise InvalidRequest(f"{name} must be true or false")
 
 
 async def _carry(socket: WebSocket, caller: Caller, session_id: str) -> None:

@@ -1,0 +1,143 @@
+"""What the paths that drive and read a page take and give."""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from podium_protocol.operations import Action, Kind, Node
+
+__all__ = [
+    "ActedView",
+    "ActionBody",
+    "LocationBody",
+    "LocationView",
+    "Ref",
+    "Selector",
+    "SizeView",
+    "TextView",
+    "TreeView",
+    "target_of",
+]
+
+_REF: Final = re.compile(r"e\d{1,9}")
+
+
+def _ref(ref: str) -> str:
+    if not _REF.fullmatch(ref):
+        raise ValueError("must be a ref of the page's tree, such as e5")
+    return ref
+
+
+Selector = Annotated[str, Field(min_length=1, max_length=4096, description="A CSS selector, or a ref.", examples=["button.submit"])]
+Ref = Annotated[str, Field(max_length=16, description="A ref of the page's last tree.", examples=["e5"]), AfterValidator(_ref)]
+
+
+def target_of(selector: str | None, ref: str | None) -> str | None:
+    """The element that is meant. Raises `ValueError` for two."""
+    if selector is not None and ref is not None and selector != ref:
+        raise ValueError("selector and ref exclude each other")
+    return ref if selector is None else selector
+
+
+class _Body(BaseModel):
+    # Strict: "30" is no number. Python's JSON reader takes NaN and Infinity, which no page knows.
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class LocationBody(_Body):
+    """Where to be."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"latitude": 37.7749, "longitude": -122.4194, "accuracy": 100}]})
+
+    latitude: float = Field(ge=-90, le=90, description="Degrees.")
+    longitude: float = Field(ge=-180, le=180, description="Degrees.")
+    accuracy: float = Field(default=100, ge=0, le=100_000_000, description="Meters.")
+
+
+class LocationView(BaseModel):
+    """Where the session's pages are now."""
+
+    latitude: float = Field(examples=[37.7749])
+    longitude: float = Field(examples=[-122.4194])
+    accuracy: float = Field(examples=[100])
+
+
+class ActionBody(_Body):
+    """What to do, with mouse and keys as a person would."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"kind": "click", "selector": "button.submit"},
+                {"kind": "click", "x": 100, "y": 200},
+                {"kind": "fill", "ref": "e5", "text": "Ada"},
+                {"kind": "press", "key": "Enter", "selector": "input#search"},
+                {"kind": "select", "selector": "#size", "value": "L"},
+                {"kind": "scroll", "scrollY": 500},
+            ]
+        }
+    )
+
+    kind: Kind
+    selector: Selector | None = None
+    ref: Ref | None = None
+    x: float | None = Field(
+        default=None, ge=-100_000, le=100_000, description="For `click` and `hover`: in the viewport, with `y`."
+    )
+    y: float | None = Field(default=None, ge=-100_000, le=100_000)
+    text: str | None = Field(default=None, max_length=1_000_000, description="For `type` and `fill`.")
+    key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=32,
+        description="For `press`: Enter, Tab, Escape, Backspace, Space, ArrowUp, ArrowDown, ArrowLeft, ArrowRight, Home, End, "
+        "PageUp, PageDown, Delete, or one character.",
+    )
+    value: str | None = Field(default=None, max_length=100_000, description="For `select`: an option's value or its text.")
+    scroll_y: float | None = Field(
+        default=None, ge=-1_000_000, le=1_000_000, alias="scrollY", description="For `scroll` without an element: pixels."
+    )
+
+    def action(self) -> Action:
+        """As an operation. Raises `ValueError` when something that the kind needs is missing."""
+        return Action(
+            kind=self.kind,
+            target=target_of(self.selector, self.ref),
+            x=self.x,
+            y=self.y,
+            text=self.text,
+            key=self.key,
+            value=self.value,
+            scroll_y=self.scroll_y,
+        )
+
+
+class ActedView(BaseModel):
+    """It was done."""
+
+    kind: Kind
+    ok: bool = True
+    url: str = Field(description="Where the page is now.")
+
+
+class TreeView(BaseModel):
+    """The accessibility tree as a list, in document order."""
+
+    nodes: list[Node]
+    count: int
+
+
+class TextView(BaseModel):
+    """A page's text."""
+
+    url: str
+    title: str
+    text: str
+
+
+class SizeView(BaseModel):
+    """CSS pixels."""
+
+    width: int = Field(examples=[1920])
+    height: int = Field(examples=[3840])

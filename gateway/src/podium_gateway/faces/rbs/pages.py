@@ -1,0 +1,156 @@
+"""Reading a session's page over REST: as HTML, as a tree, as text, as pictures."""
+
+import base64
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from podium_gateway.errors import InvalidRequest
+from podium_gateway.faces.context import Called, Service
+from podium_gateway.faces.rbs.browser import BROWSER_FAULTS, invalid
+from podium_gateway.faces.rbs.models import ScreenshotView, clip_of
+from podium_gateway.faces.rbs.page_models import Ref, Selector, SizeView, TextView, TreeView, target_of
+from podium_gateway.faces.rbs.sessions import router
+from podium_gateway.faces.routes import SessionId
+from podium_gateway.operations.core import Image
+from podium_protocol.operations import ElementImage, Html, PageSize, ReadTree, Screenshot, Text
+
+__all__ = ["pages"]
+
+Offset = Annotated[int, Query(ge=0, le=100_000, description="CSS pixels from the page's edge.")]
+Size = Annotated[int | None, Query(ge=1, le=20_000, description="CSS pixels; width and height together.")]
+Quality = Annotated[int, Query(ge=1, le=100, description="JPEG quality.")]
+Raw = Annotated[bool, Query(description="The image itself instead of JSON.")]
+
+_PRIVATE: Final = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
+# A snapshot is somebody else's page under our address: in a sandbox it has an origin of its own and runs nothing, so it can
+# neither use a caller's key nor ask for one. Its pictures and fonts may load, and are not told which address (with a key in
+# its query, perhaps) they were asked from.
+_SNAPSHOT: Final = {
+    **_PRIVATE,
+    "content-disposition": "inline",
+    "content-security-policy": "sandbox; script-src 'none'; object-src 'none'; form-action 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+}
+_JPEG: Final = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+def _picture(image: Image, *, raw: bool) -> Response:
+    if raw:
+        return Response(image.data, media_type=image.mime, headers=_PRIVATE)
+    # Put together by hand: base64 needs no escapes, and a serializer would look for them in half a megabyte.
+    body = b'{"format":"jpeg","base64":"' + base64.b64encode(image.data) + b'"}'
+    return Response(body, media_type="application/json", headers=_PRIVATE)
+
+
+def pages(*, user_scoped: bool) -> APIRouter:
+    """The routes of one family."""
+    routes = router(user_scoped=user_scoped, tag="Browser")
+
+    @routes.get(
+        "/{session_id}/html",
+        summary="Get the page as HTML",
+        response_class=Response,
+        responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **BROWSER_FAULTS},
+    )
+    async def html(parts: Service, caller: Called, session_id: SessionId) -> Response:
+        """The document as it is now, with its stylesheets, images and frames inside as far as the page may read them."""
+        content = await parts.operations.html(parts.sessions.live(caller, session_id), Html())
+        return Response(content, media_type="text/html; charset=utf-8", headers=_SNAPSHOT)
+
+    @routes.get("/{session_id}/json", summary="Get the accessibility tree", response_model=TreeView, responses=BROWSER_FAULTS)
+    async def tree(
+        *,
+        parts: Service,
+        caller: Called,
+        session_id: SessionId,
+        only: Annotated[
+            Literal["interactive"] | None, Query(alias="filter", description="Only what can be clicked, typed into or chosen.")
+        ] = None,
+        depth: Annotated[int, Query(ge=-1, le=1000, description="Levels below the root; -1 for all.")] = -1,
+    ) -> Response:
+        """Every element with its role, name and value, in document order; password values are masked.
+
+        A `ref` names its element to `/action` and `/image`, until the next tree or another document.
+        """
+        live = parts.sessions.live(caller, session_id)
+        found = await parts.operations.tree(live, ReadTree(interactive=only is not None, depth=depth))
+        view = TreeView.model_construct(nodes=found.nodes, count=len(found.nodes))
+        return Response(view.model_dump_json(exclude_none=True), media_type="application/json", headers=_PRIVATE)
+
+    @routes.get("/{session_id}/text", summary="Get the page's text", responses=BROWSER_FAULTS)
+    async def text(
+        *,
+        parts: Service,
+        caller: Called,
+        session_id: SessionId,
+        mode: Annotated[
+            Literal["readable", "raw"], Query(description="`raw`: all that a person would see, not only the article.")
+        ] = "readable",
+    ) -> TextView:
+        """What there is to read: the article without menus and footers, or all of the text where there is none."""
+        live = parts.sessions.live(caller, session_id)
+        read = parts.operations.text if mode == "raw" else parts.operations.readable
+        found = await read(live, Text())
+        return TextView(url=found.url, title=found.title, text=found.text)
+
+    @routes.get("/{session_id}/page-size", summary="Get the page's size", responses=BROWSER_FAULTS)
+    async def page_size(parts: Service, caller: Called, session_id: SessionId) -> SizeView:
+        """How large the content is, what is out of view included."""
+        found = await parts.operations.page_size(parts.sessions.live(caller, session_id), PageSize())
+        return SizeView(width=found.width, height=found.height)
+
+    @routes.get(
+        "/{session_id}/screenshot",
+        summary="Take a screenshot",
+        response_model=ScreenshotView,
+        responses={200: _JPEG, **BROWSER_FAULTS},
+    )
+    async def screenshot(
+        *,
+        parts: Service,
+        caller: Called,
+        session_id: SessionId,
+        quality: Quality = 80,
+        raw: Raw = False,
+        x: Offset = 0,
+        y: Offset = 0,
+        width: Size = None,
+        height: Size = None,
+    ) -> Response:
+        """A JPEG of what the page shows, or of a rectangle of it when `width` and `height` are given."""
+        live = parts.sessions.live(caller, session_id)
+        try:
+            request = Screenshot(quality=quality, clip=clip_of(x, y, width, height))
+        except ValueError as error:
+            raise invalid(error) from error
+        return _picture(await parts.operations.screenshot(live, request), raw=raw)
+
+    @routes.get(
+        "/{session_id}/image",
+        summary="Take a picture of an element",
+        response_model=ScreenshotView,
+        responses={200: _JPEG, **BROWSER_FAULTS},
+    )
+    async def image(
+        *,
+        parts: Service,
+        caller: Called,
+        session_id: SessionId,
+        selector: Annotated[Selector | None, Query()] = None,
+        ref: Annotated[Ref | None, Query()] = None,
+        quality: Quality = 80,
+        raw: Raw = False,
+    ) -> Response:
+        """A JPEG of one element, scrolled into view."""
+        live = parts.sessions.live(caller, session_id)
+        try:
+            target = target_of(selector, ref)
+        except ValueError as error:
+            raise invalid(error) from error
+        if target is None:
+            raise InvalidRequest("a selector or a ref is required")
+        return _picture(await parts.operations.image(live, ElementImage(target=target, quality=quality)), raw=raw)
+
+    return routes
