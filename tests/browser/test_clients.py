@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Page, async_playwright
+
 from support.cdp import RawClient
 from support.chromium import bare_chromium
 from support.podium import Podium

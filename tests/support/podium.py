@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,6 @@ import httpx
 import pytest
 
 from podium_gateway.settings import Settings
-from podium_system.processes import facts
 
 START_LIMIT = 60.0
 STOP_LIMIT = 45.0
@@ -100,7 +100,7 @@ class Podium:
             processes=tuple(_processes(self.runtime)),
             folders=folders,
             sockets=tuple(sorted(path.name for path in agents.iterdir())) if agents.exists() else (),
-            displays=tuple(sorted(number for number in self._displays if _stale(number))),
+            displays=tuple(sorted(number for number in self._displays if display_is_stale(number))),
         )
 
     def stop(self, number: int = signal.SIGINT) -> int:
@@ -119,15 +119,16 @@ def _numbers(sessions: Path) -> Iterator[int]:
             continue
 
 
-def _stale(number: int) -> bool:
-    """Whether the files of a display are there whose server is not."""
-    lock = Path(f"/tmp/.X{number}-lock")
-    try:
-        holder = facts(int(lock.read_text()))
-    except (OSError, ValueError):
-        # No lock and a socket: an X server that starts just now makes the lock first.
-        return Path(f"/tmp/.X11-unix/X{number}").exists() and not lock.exists()
-    return holder is None or not holder.alive
+def display_is_stale(number: int) -> bool:
+    """Whether there are files of that X display and no server behind them."""
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(f"/tmp/.X11-unix/X{number}")
+        except ConnectionRefusedError:
+            return True
+        except FileNotFoundError:
+            return Path(f"/tmp/.X{number}-lock").exists()
+    return False
 
 
 def _processes(runtime: Path) -> Iterator[str]:

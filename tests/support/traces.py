@@ -4,13 +4,12 @@ Nothing here asks Podium. A gateway for these looks is started with `PODIUM_WARM
 """
 
 import os
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from podium_system.processes import descendants, facts, pids_of_user
-from support.podium import Podium
+from support.podium import Podium, display_is_stale
 
 _SHARED = tuple(Path(name) for name in ("/tmp", "/var/tmp", "/dev/shm"))
 
@@ -86,18 +85,6 @@ async def begin_session(podium: Podium, session_id: str, **wish: str) -> Traces:
     assert answer.status_code == 200, answer.text
     (found,) = [each for each in traces_of(podium) if each.agent not in known]
     return found
-
-
-def display_is_stale(number: int) -> bool:
-    """Whether there is a socket of that display and no server behind it."""
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(f"/tmp/.X11-unix/X{number}")
-        except ConnectionRefusedError:
-            return True
-        except FileNotFoundError:
-            return Path(f"/tmp/.X{number}-lock").exists()
-    return False
 
 
 def _traces(agent: int) -> Traces:
