@@ -179,7 +179,7 @@ def _answer(result: Result) -> Response:
         return Response(result, media_type="text/html")
     image, taken = result
     # ASCII only: a header cannot carry a URL's other letters as they are.
-    headers = {"podium-page": taken.model_dump_json().encode("ascii", "backslashreplace").decode()}
+    headers = {"podium-page": taken.model_dump_json(ensure_ascii=True)}
     return Response(image, media_type="image/png" if image.startswith(b"\x89PNG") else "image/jpeg", headers=headers)
 
 

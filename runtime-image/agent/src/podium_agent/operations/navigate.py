@@ -16,14 +16,51 @@ _IMAGES: Final = ["*.png", "*.jpg", "*.jpeg", "*.gif", "*.webp", "*.avif", "*.bm
 _KEPT: Final = 200
 
 
+class _Watch:
+    """One navigation of one page, from before it is asked for until the document it leads to has loaded."""
+
+    def __init__(self) -> None:
+        self.loaded: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Resolves with the loader id of that document."""
+        self.moved: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Resolves with the URL of a move within the document that is there."""
+        self._asked: str | None = None
+        self._there: list[str] = []
+        self._complete: set[str] = set()
+
+    def ask(self, loader: str) -> None:
+        """The document that the browser began to load; its events may have come before."""
+        self._asked = loader
+        self._decide()
+
+    def see(self, loader: str) -> None:
+        """A document has replaced the one before."""
+        self._there.append(loader)
+        self._decide()
+
+    def complete(self, loader: str) -> None:
+        """A document has fired its load event."""
+        self._complete.add(loader)
+        self._decide()
+
+    def _decide(self) -> None:
+        # A page that sends the browser on before it has loaded never loads itself: where it leads to is what was asked for.
+        final = self._there[-1] if self._asked in self._there else self._asked
+        if final in self._complete and final is not None and not self.loaded.done():
+            self.loaded.set_result(final)
+
+
 class Navigator:
-    """Knows of each page which document has loaded and with which HTTP status."""
+    """Follows the page of each running navigation to its document, and knows that document's HTTP status."""
 
     def __init__(self, connection: CdpConnection, pages: Pages, targets: Targets) -> None:
         self._pages = pages
         self._targets = targets
-        self._loaded: dict[str, asyncio.Future[None]] = {}
+        self._watches: dict[str, _Watch] = {}
+        """By page; its lock allows one at a time."""
         self._statuses: dict[str, int] = {}
+        connection.on("Page.frameNavigated", self._navigated)
+        connection.on("Page.navigatedWithinDocument", self._moved)
         connection.on("Page.lifecycleEvent", self._lifecycle)
         connection.on("Network.responseReceived", self._response)
 
@@ -35,35 +72,41 @@ class Navigator:
             page.target.crashed = False
             blocked = _IMAGES if request.block_images else []
             self._pages.connection.post("Network.setBlockedURLs", {"urls": blocked}, page.target.session)
-            return await self._load(page, request.url)
+            watch = self._watches[page.target.id] = _Watch()
+            try:
+                return await self._load(page, request.url, watch)
+            finally:
+                del self._watches[page.target.id]
 
-    async def _load(self, page: Page, url: str) -> Navigated:
+    async def _load(self, page: Page, url: str, watch: _Watch) -> Navigated:
         answer = await page.command("Page.navigate", {"url": url, "transitionType": "typed"})
-        loader = answer.get("loaderId")
         frame = answer["frameId"]
         failure = answer.get("errorText")
         if answer.get("isDownload"):
             return Navigated(page=page.target.id, frame_id=frame, url=page.target.url, download=True)
         if failure:
             raise AgentError(AgentErrorCode.NAVIGATION_FAILED, f"{url[:200]}: {failure}", error=failure)
-        if loader is not None:  # none: the same document, another fragment
-            loaded = self._loaded.setdefault(loader, asyncio.get_running_loop().create_future())
-            try:
-                await page.within(asyncio.shield(loaded))
-            finally:
-                self._loaded.pop(loader, None)
-        status = self._statuses.pop(loader or "", None)
+        if "loaderId" not in answer:  # the same document, another fragment
+            return Navigated(page=page.target.id, frame_id=frame, url=await page.within(watch.moved))
+        watch.ask(answer["loaderId"])
+        status = self._statuses.pop(await page.within(watch.loaded), None)
         return Navigated(page=page.target.id, frame_id=frame, url=page.target.url or url, status=status)
 
+    def _navigated(self, params: Params, _: str | None) -> None:
+        frame = params["frame"]
+        watch = self._watches.get(frame["id"])  # a page's main frame carries its target's id
+        if watch is not None and "loaderId" in frame:
+            watch.see(frame["loaderId"])
+
+    def _moved(self, params: Params, _: str | None) -> None:
+        watch = self._watches.get(params["frameId"])
+        if watch is not None and not watch.moved.done():
+            watch.moved.set_result(params["url"])
+
     def _lifecycle(self, params: Params, _: str | None) -> None:
-        if params["name"] != "load":
-            return
-        # It may come before the command's own answer, so it is kept; the oldest nobody asks for go.
-        future = self._loaded.setdefault(params["loaderId"], asyncio.get_running_loop().create_future())
-        if not future.done():
-            future.set_result(None)
-        while len(self._loaded) > _KEPT:
-            del self._loaded[next(iter(self._loaded))]
+        watch = self._watches.get(params["frameId"])
+        if watch is not None and params["name"] == "load":
+            watch.complete(params["loaderId"])
 
     def _response(self, params: Params, _: str | None) -> None:
         if params.get("type") == "Document" and params["requestId"] == params.get("loaderId"):

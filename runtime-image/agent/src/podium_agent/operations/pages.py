@@ -24,10 +24,30 @@ class Pages:
         self.targets = targets
         self._dialogs = dialogs
         self._locks: dict[str, asyncio.Lock] = {}
-        targets.closed.append(self._forget)
+        self._ends: dict[str, asyncio.Future[AgentError]] = {}
+        """Of the running operations, by page: resolves when their page goes away under them."""
+        targets.closed.append(self._page_closed)
+        connection.on("Inspector.targetCrashed", self._page_crashed)
+        connection.closed.add_done_callback(self._browser_gone)
 
-    def _forget(self, target: Target) -> None:
+    def _page_closed(self, target: Target) -> None:
         self._locks.pop(target.id, None)
+        self._end(target, AgentError(AgentErrorCode.PAGE_NOT_FOUND, "the page was closed"))
+
+    def _page_crashed(self, _: Params, session: str | None) -> None:
+        target = self.targets.of_session(session)
+        if target is not None:
+            self._end(target, _crashed())
+
+    def _browser_gone(self, _: object) -> None:
+        for end in self._ends.values():
+            if not end.done():
+                end.set_result(AgentError(AgentErrorCode.BROWSER_GONE, "the browser went away"))
+
+    def _end(self, target: Target, error: AgentError) -> None:
+        end = self._ends.get(target.id)
+        if end is not None and not end.done():
+            end.set_result(error)
 
     def busy(self, target_id: str) -> bool:
         """Whether an operation has the page now."""
@@ -47,9 +67,11 @@ class Pages:
         try:
             async with asyncio.timeout(limit), self._locks.setdefault(target.id, asyncio.Lock()):
                 dialog = self._dialogs.next_on(target.id)
+                end = self._ends[target.id] = asyncio.get_running_loop().create_future()
                 try:
-                    yield Page(self.connection, target, dialog, limit=limit)
+                    yield Page(self.connection, target, dialog, end, limit=limit)
                 finally:
+                    del self._ends[target.id]
                     dialog.cancel()
         except TimeoutError as late:
             raise AgentError(AgentErrorCode.TIMEOUT, f"the page did not get there within {limit:g} s") from late
@@ -70,10 +92,19 @@ class Page:
     A dialog that nobody attends ends the operation with what it says, since nothing on the page moves until it is gone.
     """
 
-    def __init__(self, connection: CdpConnection, target: Target, dialog: "asyncio.Future[str]", *, limit: float) -> None:
+    def __init__(
+        self,
+        connection: CdpConnection,
+        target: Target,
+        dialog: "asyncio.Future[str]",
+        end: "asyncio.Future[AgentError]",
+        *,
+        limit: float,
+    ) -> None:
         self.target = target
         self._connection = connection
         self._dialog = dialog
+        self._end = end
         self._limit = limit
 
     async def command(self, method: str, params: Params | None = None) -> Params:
@@ -85,17 +116,22 @@ class Page:
         self._connection.post(method, params, self.target.session)
 
     async def within(self, waited: Awaitable[T]) -> T:
-        """Wait for something on this page; a crash or an unattended dialog ends the wait with an error."""
+        """Wait for something on this page; its close, its crash or an unattended dialog ends the wait with an error."""
         if self.target.crashed:
-            raise AgentError(AgentErrorCode.PAGE_CRASHED, "the page has crashed; navigate to bring it back")
+            raise _crashed()
         waiting = asyncio.ensure_future(waited)
         try:
-            both: set[asyncio.Future[Any]] = {waiting, self._dialog}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            any_of: set[asyncio.Future[Any]] = {waiting, self._dialog, self._end}
+            await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
+            if self._end.done():  # first: what waits may have failed of it, with words that say less
+                raise self._end.result()
             if waiting.done():
                 return waiting.result()
             raise AgentError(AgentErrorCode.DIALOG_OPEN, f"the page shows a dialog, {self._dialog.result()!r}")
         finally:
-            if not waiting.done():
-                waiting.cancel()
-                await asyncio.gather(waiting, return_exceptions=True)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+
+def _crashed() -> AgentError:
+    return AgentError(AgentErrorCode.PAGE_CRASHED, "the page has crashed; navigate to bring it back")
