@@ -42,6 +42,7 @@ class CdpConnection(asyncio.Protocol):
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self._answers: dict[int, tuple[str, asyncio.Future[Params]]] = {}
+        self._thens: dict[int, tuple[str, Callable[[Params], None]]] = {}
         self._handlers: dict[str, list[EventHandler]] = {}
         self._last_id = 0
         self._fragments: list[bytes] = []
@@ -55,9 +56,11 @@ class CdpConnection(asyncio.Protocol):
             await connection._opened
         return connection
 
-    def on(self, event: str, handler: EventHandler) -> None:
-        """Call `handler` for each event of that name, in the order of registration."""
-        self._handlers.setdefault(event, []).append(handler)
+    def on(self, event: str, handler: EventHandler) -> Callable[[], None]:
+        """Call `handler` for each event of that name, in the order of registration, until what this gives is called."""
+        handlers = self._handlers.setdefault(event, [])
+        handlers.append(handler)
+        return lambda: handlers.remove(handler)
 
     def post(
         self,
@@ -67,14 +70,12 @@ class CdpConnection(asyncio.Protocol):
         *,
         then: Callable[[Params], None] | None = None,
     ) -> None:
-        """Send a command and wait for nothing; its result, if it has one, goes to `then`."""
+        """Send a command and wait for nothing; its result, if it has one, goes to `then`, in its order among the events."""
         if not self._sendable:
             return
         number = self._send(method, params, session)
         if then is not None:
-            answer: asyncio.Future[Params] = self._loop.create_future()
-            answer.add_done_callback(lambda done: None if done.cancelled() or done.exception() else then(done.result()))
-            self._answers[number] = (method, answer)
+            self._thens[number] = (method, then)
 
     async def command(
         self, method: str, params: Params | None = None, *, session: str | None = None, limit: float = COMMAND_LIMIT
@@ -147,6 +148,7 @@ class CdpConnection(asyncio.Protocol):
             if not answer.done():
                 answer.set_exception(CdpClosed(method))
         self._answers.clear()
+        self._thens.clear()
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -164,12 +166,19 @@ class CdpConnection(asyncio.Protocol):
             self._answer(message)
             return
         for handler in self._handlers.get(message["method"], ()):
-            try:
-                handler(message["params"], message.get("sessionId"))
-            except Exception:  # one bad event must not stop the reader of all others
-                log.exception("event_handler_failed", extra={"method": message["method"]})
+            self._tell(message["method"], handler, message["params"], message.get("sessionId"))
+
+    def _tell(self, method: str, listener: Callable[..., None], *told: object) -> None:
+        try:
+            listener(*told)
+        except Exception:  # one bad event must not stop the reader of all others
+            log.exception("event_handler_failed", extra={"method": method})
 
     def _answer(self, message: Params) -> None:
+        if (waiting := self._thens.pop(message["id"], None)) is not None:
+            if "error" not in message:
+                self._tell(*waiting, message.get("result", {}))
+            return
         method, answer = self._answers.pop(message["id"], ("", None))
         if answer is None or answer.done():
             return

@@ -1,64 +1,76 @@
 """Bring a saved state into a fresh browser before its caller comes.
 
-localStorage of an origin without a page is written through a tab of our own whose one request is answered with an empty page,
-in the default context, without the network. sessionStorage belongs to a tab, so a script puts it there, before the page's first
-own one.
+localStorage of an origin without a page is written through a tab of our own, in the default context. sessionStorage belongs to
+a tab, so a script puts it there, before the page's first own one.
 """
 
 import asyncio
-import base64
 import json
 import logging
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
-from podium_agent.errors import AgentError
+from podium_agent.errors import AgentError, CdpError
+from podium_agent.origintab import OriginTab, origin_tab
 from podium_agent.targets import PAGE, Target, Targets
-from podium_protocol.state import OriginStorage, SavedState
+from podium_protocol.state import Cookie, OriginStorage, SavedState
 
 __all__ = ["TabStorage", "restore"]
 
 log = logging.getLogger(__name__)
 
-ORIGIN_LIMIT: Final = 5.0
-_EMPTY: Final = base64.b64encode(b"<!doctype html><title></title>").decode()
+LIMIT: Final = 15.0
+"""Seconds for all origins, at about 50 ms each; whoever waits for the browser gives up after 30."""
 
 
 async def restore(connection: CdpConnection, targets: Targets, state: SavedState) -> None:
-    """Cookies and localStorage. An origin that cannot be written is logged and left out; raises `AgentError` for cookies."""
-    cookies = [cookie.model_dump(exclude_none=True, exclude={"size", "session"}) for cookie in state.cookies]
-    if cookies:
-        await connection.command("Storage.setCookies", {"cookies": cookies})
+    """Cookies and localStorage. What cannot be written is logged and left out; raises `AgentError` when nothing can."""
+    await _cookies(connection, state.cookies)
     stored = [origin for origin in state.origins if origin.local_storage]
     if not stored:
         return
-    targets.expect_helper()
-    made = await connection.command("Target.createTarget", {"url": "about:blank", "background": True})
-    helper = next((target for target in targets.all if target.id == made["targetId"]), None)
     try:
-        if helper is not None:
-            await _write_all(connection, helper, stored)
-    finally:
-        connection.post("Target.closeTarget", {"targetId": made["targetId"]})
+        # The last touched first, in case that time is short.
+        async with asyncio.timeout(LIMIT), origin_tab(connection, targets) as tab:
+            for origin in reversed(stored):
+                await _write(tab, origin)
+    except TimeoutError:
+        log.error("origins_not_restored", extra={"origins": len(stored), "seconds": LIMIT})
 
 
-async def _write_all(connection: CdpConnection, helper: Target, stored: list[OriginStorage]) -> None:
-    def answer(params: Params, session: str | None) -> None:
-        if session == helper.session:
-            headers = [{"name": "Content-Type", "value": "text/html"}]
-            reply = {"requestId": params["requestId"], "responseCode": 200, "responseHeaders": headers, "body": _EMPTY}
-            connection.post("Fetch.fulfillRequest", reply, session)
+async def _cookies(connection: CdpConnection, cookies: list[Cookie]) -> None:
+    wanted = [_settable(cookie) for cookie in cookies]
+    if not wanted:
+        return
+    try:
+        await connection.command("Storage.setCookies", {"cookies": wanted})
+    except CdpError:
+        # One that this browser does not take must not cost the others.
+        for cookie in wanted:
+            try:
+                await connection.command("Storage.setCookies", {"cookies": [cookie]})
+            except CdpError as error:
+                log.warning("cookie_not_restored", extra={"domain": cookie["domain"], "error": str(error)})
 
-    connection.on("Fetch.requestPaused", answer)
-    await connection.command("Fetch.enable", {"patterns": [{"urlPattern": "*"}]}, session=helper.session)
-    for origin in stored:
-        try:
-            async with asyncio.timeout(ORIGIN_LIMIT):
-                await connection.command("Page.navigate", {"url": f"{origin.origin}/"}, session=helper.session)
-                expression = f"Object.entries({json.dumps(origin.local_storage)}).forEach(([k, v]) => localStorage.setItem(k, v))"
-                await connection.command("Runtime.evaluate", {"expression": expression}, session=helper.session)
-        except (AgentError, TimeoutError) as error:
-            log.warning("origin_not_restored", extra={"origin": origin.origin, "error": str(error)})
+
+def _settable(cookie: Cookie) -> dict[str, Any]:
+    given = cookie.model_dump(exclude_none=True, exclude={"size", "session", "partitionKeyOpaque"})
+    if cookie.expires < 0:
+        del given["expires"]
+    return given
+
+
+async def _write(tab: OriginTab, origin: OriginStorage) -> None:
+    try:
+        await tab.at(origin.origin, f"for (const [k, v] of {_entries(origin.local_storage)}) localStorage.setItem(k, v)")
+    except (AgentError, TimeoutError) as error:
+        log.warning("origin_not_restored", extra={"origin": origin.origin, "error": str(error)})
+
+
+def _entries(items: Mapping[str, object]) -> str:
+    """JavaScript for the pairs: as JSON in a string, since a key `__proto__` in a literal would be no key."""
+    return f"JSON.parse({json.dumps(json.dumps(list(items.items())))})"
 
 
 class TabStorage:
@@ -71,7 +83,7 @@ class TabStorage:
     def __init__(self, connection: CdpConnection, targets: Targets, state: SavedState) -> None:
         self._connection = connection
         self._targets = targets
-        self._left = {origin.origin: origin.session_storage for origin in state.origins if origin.session_storage}
+        self._left = {one.origin: list(one.session_storage.items()) for one in state.origins if one.session_storage}
         self._round = 0
         self._scripts: dict[str, str] = {}
         connection.on("Page.frameNavigated", self._navigated)
@@ -96,8 +108,8 @@ class TabStorage:
                 self._remove(session, answer["identifier"])
 
         source = (
-            f"(() => {{ try {{ const mine = ({json.dumps(self._left)})[location.origin];"
-            " for (const [k, v] of Object.entries(mine ?? {})) sessionStorage.setItem(k, v); } catch {} })()"
+            f"(() => {{ try {{ const all = new Map({_entries(self._left)});"
+            " for (const [k, v] of all.get(location.origin) ?? []) sessionStorage.setItem(k, v); } catch {} })()"
         )
         self._connection.post("Page.addScriptToEvaluateOnNewDocument", {"source": source}, session, then=added)
 

@@ -42,6 +42,7 @@ class Session:
         self._traffic = traffic
         self._tasks: set[asyncio.Task[Any]] = set()
         self._courier: Courier | None = None
+        self._saves = False
         self._own(self._verdict_of(watch_process(browser.chromium, browser.connection, browser.display)), "watch-process")
         clock = asyncio.get_running_loop().time
         self._own(self._verdict_of(watch_answers(browser.chromium, browser.connection, clock)), "watch-answers")
@@ -79,7 +80,9 @@ class Session:
             browser.starting = page.id
             browser.connection.post("Page.navigate", {"url": request.start_url}, page.session)
         self._own(self._courier.run(), "courier")
-        self._own(browser.saver.run(self._courier), "saver")
+        self._saves = request.save
+        if request.save:
+            self._own(browser.saver.run(self._courier), "saver")
         self._own(browser.downloads.run(self._courier), "downloads")
         self._own(self._verdict_of(self._watch_activity()), "activity")
         return self.status()
@@ -88,7 +91,8 @@ class Session:
         browser, context = self.browser, request.context
         if request.state is not None:
             await restore(browser.connection, browser.targets, request.state)
-            browser.saver.start_from(request.state)
+        if request.save:
+            browser.saver.follow(request.state)
         browser.targets.preparations.append(lambda target: overrides(context, target))
         if request.state is not None:
             browser.targets.preparations.append(TabStorage(browser.connection, browser.targets, request.state).prepare)
@@ -172,18 +176,38 @@ class Session:
             await courier.flush(FLUSH_LIMIT)
             await courier.close()
 
-    async def _last_words(self, courier: Courier) -> None:
+    async def save(self) -> None:
+        """Have the state as it is now stored when this returns. Raises `AgentError`."""
+        if self._courier is None or not self._saves:
+            raise AgentError(AgentErrorCode.INVALID_REQUEST, "nothing of this session is saved")
         try:
-            if self.browser.chromium.process.returncode is None:
-                async with asyncio.timeout(SAVE_LIMIT):
-                    await self.browser.saver.save(courier)
-        except (AgentError, DeliveryError, TimeoutError) as error:
-            log.warning("last_save_failed", extra={"error": repr(error)})
+            async with asyncio.timeout(SAVE_LIMIT):
+                await self.browser.saver.save(self._courier, care="asked")
+        except (DeliveryError, TimeoutError) as error:
+            raise AgentError(AgentErrorCode.TIMEOUT, "the state could not be saved in time") from error
+
+    async def _last_words(self, courier: Courier) -> None:
+        if self._saves:
+            await self._last_save(courier)
         try:
             async with asyncio.timeout(FINISH_DOWNLOADS):
                 await self.browser.downloads.drain()
         except TimeoutError:
             log.warning("downloads_left", extra={"seconds": FINISH_DOWNLOADS})
+
+    async def _last_save(self, courier: Courier) -> None:
+        saver = self.browser.saver
+        try:
+            async with asyncio.timeout(SAVE_LIMIT):
+                try:
+                    if self.browser.chromium.process.returncode is None:
+                        await saver.save(courier, care="last")
+                        return
+                except AgentError as error:
+                    log.info("last_look_failed", extra={"error": str(error)})
+                await saver.save_known(courier)
+        except (DeliveryError, TimeoutError) as error:
+            log.warning("last_save_failed", extra={"error": repr(error)})
 
     def _connection_event(self, kind: EventType, of: str) -> None:
         self.browser.outbox.add(kind, {"kind": of, **self.browser.activity.connections.model_dump()})

@@ -1,154 +1,157 @@
 """Save the session as it goes: cookies, web storage of every origin seen, the active page's URL, as one document.
 
-`DOMStorage` answers only for a live frame and hangs on a crashed page, so storage is read while frames live, its changes are
-followed, and the last value seen is kept. Only the default browser context is saved; what a client does in contexts of its own is
-its own.
+A sign-in or sign-out has to outlast any death, so changes are saved within about a second of themselves: storage tells of its
+changes, answers that set cookies are seen, and cookies that scripts set are looked for every second. Only the default browser
+context is saved; what a client does in contexts of its own is its own.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Literal
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.courier import Courier, DeliveryError
 from podium_agent.errors import AgentError
+from podium_agent.origintab import origin_tab
 from podium_agent.targets import Target, Targets
-from podium_protocol.state import Cookie, OriginStorage, SavedState
+from podium_agent.webstorage import WebStorage
+from podium_protocol.state import Cookie, SavedState
 
 __all__ = ["Saver"]
 
 log = logging.getLogger(__name__)
 
-EVERY: Final = 10.0
-"""Seconds between saves of a session that nothing else saves."""
-SETTLE: Final = 0.5
-"""Seconds after a navigation: its page has set its first cookies by then."""
-READ_LIMIT: Final = 2.0
-MAX_ORIGINS: Final = 200
+LOOK: Final = 1.0
+"""Seconds between looks at what tells of no change: cookies that scripts set, and which page is active."""
+SETTLE: Final = 0.4
+"""Seconds after a change: what belongs together is saved together."""
+SHARE: Final = 0.1
+"""Part of the time that saving may take; a document of many megabytes is saved less often."""
+MAX_REST: Final = 10.0
+COOKIE_LIMIT: Final = 1.0
+READ_LIMIT: Final = 0.5
+"""Seconds for live pages to say what they have, at the end; one that hangs has told its changes before."""
+LEFT_LIMIT: Final = 0.7
+"""Seconds for origins that were left, at the end: about twelve."""
+MAX_URL: Final = 65_536
+
+Care = Literal["known", "asked", "last"]
+"""How sure to be: what has been told; what live pages say now; that, and what pages left behind."""
 
 
 class Saver:
-    """Reads the browser and sends the document when it has changed. `run` does so until cancelled."""
+    """Sends the document when it has changed. `run` does so until cancelled."""
 
     def __init__(self, connection: CdpConnection, targets: Targets, clock: Callable[[], datetime]) -> None:
         self._connection = connection
         self._targets = targets
         self._clock = clock
-        self._origins: dict[str, OriginStorage] = {}
-        self._last: str | None = None
+        self._web = WebStorage(connection, targets, changed=self.want)
+        self._cookies: list[dict[str, Any]] = []
+        self._url: str | None = None
+        self._sent: tuple[int, list[dict[str, Any]], str | None] | None = None
         self._wanted = asyncio.Event()
         self._lock = asyncio.Lock()
-        connection.on("Page.frameNavigated", self._navigated)
-        connection.on("DOMStorage.domStorageItemAdded", self._item_set)
-        connection.on("DOMStorage.domStorageItemUpdated", self._item_set)
-        connection.on("DOMStorage.domStorageItemRemoved", self._item_removed)
-        connection.on("DOMStorage.domStorageItemsCleared", self._items_cleared)
+        connection.on("Page.frameNavigated", self._moved)
+        connection.on("Page.navigatedWithinDocument", self._moved)
+        connection.on("Network.responseReceivedExtraInfo", self._answered)
 
-    def start_from(self, state: SavedState) -> None:
-        """What was restored counts as seen, so that origins not visited this time are kept."""
-        self._origins = {storage.origin: storage.model_copy(deep=True) for storage in state.origins}
+    def follow(self, state: SavedState | None) -> None:
+        """From now on know what changes. What was restored counts as seen."""
+        if state is not None:
+            self._web.start_from(state.origins)
+            self._url = state.url
+        self._targets.preparations.append(self._web.prepare)
 
     def want(self) -> None:
         """Something happened that is worth saving soon."""
         self._wanted.set()
 
     async def run(self, courier: Courier) -> None:
-        """Save after navigations and disconnects, and now and then."""
+        """Save soon after every change."""
+        loop = asyncio.get_running_loop()
         while True:
-            try:
-                async with asyncio.timeout(EVERY):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
                     await self._wanted.wait()
                     await asyncio.sleep(SETTLE)
-            except TimeoutError:
-                pass
             self._wanted.clear()
+            began = loop.time()
             try:
                 await self.save(courier)
             except (AgentError, DeliveryError) as error:
                 log.warning("state_not_saved", extra={"error": str(error)})
+            await asyncio.sleep(min((loop.time() - began) / SHARE, MAX_REST))
 
-    async def save(self, courier: Courier) -> None:
-        """Read and send, unless nothing has changed since the last time. Raises `AgentError` or `DeliveryError`."""
+    async def save(self, courier: Courier, *, care: Care = "known") -> None:
+        """Send the state if it is another than the last one sent. Raises `AgentError` or `DeliveryError`."""
         async with self._lock:
-            state = await self.read()
-            content = state.model_dump_json(exclude={"saved_at"})
-            if content != self._last:
-                await courier.save(state)
-                self._last = content
+            if care != "known":
+                await self._ask()
+            if care == "last":
+                await self._look_behind()
+            answer = await self._connection.command("Storage.getCookies", limit=COOKIE_LIMIT)
+            self._cookies = sorted(answer["cookies"], key=_place)
+            await self._send(courier, last=care == "last")
 
-    async def read(self) -> SavedState:
-        """The document as of now."""
-        cookies = await self._connection.command("Storage.getCookies", limit=READ_LIMIT)
-        await asyncio.gather(*(self._read_target(target) for target in self._readable()))
+    async def save_known(self, courier: Courier) -> None:
+        """Send what is known of a browser that cannot be asked any more. Raises `DeliveryError`."""
+        async with self._lock:
+            await self._send(courier, last=True)
+
+    async def _send(self, courier: Courier, *, last: bool) -> None:
         active = self._targets.page(None)
-        url = active.url if active is not None and active.url not in ("", "about:blank") else None
-        return SavedState(
-            saved_at=self._clock(),
-            url=url,
-            cookies=[Cookie.model_validate(cookie) for cookie in cookies["cookies"]],
-            origins=[one for one in self._origins.values() if one.local_storage or one.session_storage],
-        )
-
-    def _readable(self) -> list[Target]:
-        return [target for target in self._targets.all if self._is_readable(target)]
-
-    def _is_readable(self, target: Target) -> bool:
-        return target.has_frames and not target.ours and not target.crashed and self._targets.in_default_context(target)
-
-    async def _read_target(self, target: Target) -> None:
-        origins = {origin for origin in target.frames.values() if origin.startswith("http")}
-        # All at once: a page that hangs costs `READ_LIMIT` and not that for each, which the last save could not afford.
-        await asyncio.gather(*(self._read_origin(target, origin) for origin in origins))
-
-    async def _read_origin(self, target: Target, origin: str) -> None:
-        reads = (self._items(target, origin, local=local) for local in (True, False))
-        try:
-            local, session = await asyncio.gather(*reads)
-        except AgentError:  # the frame left, or its page hangs: the last value seen stands
+        if active is not None and self._targets.in_default_context(active) and _kept(active.url):
+            self._url = active.url
+        seen = (self._web.version, self._cookies, self._url)
+        if seen == self._sent or (not last and self._sent is None and seen == (0, [], None)):
             return
-        self._of(origin).local_storage, self._of(origin).session_storage = local, session
+        state = SavedState(
+            saved_at=self._clock(),
+            url=self._url,
+            cookies=[Cookie.model_validate(cookie) for cookie in self._cookies],
+            origins=self._web.origins(),
+        )
+        await courier.save(state)
+        self._sent = seen
 
-    def _of(self, origin: str) -> OriginStorage:
-        found = self._origins.get(origin)
-        if found is None:
-            if len(self._origins) >= MAX_ORIGINS:
-                self._origins.pop(next(iter(self._origins)))
-            found = self._origins[origin] = OriginStorage(origin=origin)
-        return found
+    async def _ask(self) -> None:
+        async def answered(target: Target) -> None:
+            with contextlib.suppress(AgentError):
+                await self._targets.settled(target)
 
-    async def _items(self, target: Target, origin: str, *, local: bool) -> dict[str, str]:
-        storage: Params = {"storageId": {"securityOrigin": origin, "isLocalStorage": local}}
-        answer = await self._connection.command("DOMStorage.getDOMStorageItems", storage, session=target.session, limit=READ_LIMIT)
-        return dict(answer["entries"])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READ_LIMIT):
+                await asyncio.gather(*(answered(target) for target in self._web.ask()))
 
-    def _navigated(self, _: Params, session: str | None) -> None:
+    async def _look_behind(self) -> None:
+        left = self._web.left()
+        if not left:
+            return
+        try:
+            async with asyncio.timeout(LEFT_LIMIT), origin_tab(self._connection, self._targets) as tab:
+                for origin in left:
+                    items = await tab.at(origin, "Object.fromEntries(Object.entries(localStorage))")
+                    self._web.know_local(origin, items)
+        except (AgentError, TimeoutError) as error:
+            log.info("left_origins_not_read", extra={"error": repr(error)})
+
+    def _moved(self, _: Params, session: str | None) -> None:
         target = self._targets.of_session(session)
         if target is not None and not target.ours:
             self.want()
 
-    # A page that writes and leaves at once is gone before it can be asked, so every change is followed as it happens.
+    def _answered(self, params: Params, _: str | None) -> None:
+        if any(name.lower() == "set-cookie" for name in params.get("headers", ())):
+            self.want()
 
-    def _followed(self, params: Params, session: str | None) -> dict[str, str] | None:
-        target, area = self._targets.of_session(session), params["storageId"]
-        origin = area.get("securityOrigin", "")
-        if target is None or not self._is_readable(target) or not origin.startswith("http"):
-            return None
-        storage = self._of(origin)
-        return storage.local_storage if area["isLocalStorage"] else storage.session_storage
 
-    def _item_set(self, params: Params, session: str | None) -> None:
-        items = self._followed(params, session)
-        if items is not None:
-            items[params["key"]] = params["newValue"]
+def _kept(url: str) -> bool:
+    return url.startswith(("http://", "https://", "data:")) and len(url) <= MAX_URL
 
-    def _item_removed(self, params: Params, session: str | None) -> None:
-        items = self._followed(params, session)
-        if items is not None:
-            items.pop(params["key"], None)
 
-    def _items_cleared(self, params: Params, session: str | None) -> None:
-        items = self._followed(params, session)
-        if items is not None:
-            items.clear()
+def _place(cookie: dict[str, Any]) -> tuple[str, ...]:
+    return (cookie["domain"], cookie["path"], cookie["name"], str(cookie.get("partitionKey")))

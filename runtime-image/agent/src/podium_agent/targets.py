@@ -162,8 +162,6 @@ class Targets:
         if target.has_frames:
             post("Page.enable", None, target.session)
             post("Page.setLifecycleEventsEnabled", {"enabled": True}, target.session)
-            if not target.ours:
-                post("DOMStorage.enable", None, target.session)
         for preparation in self.preparations:
             for method, params in preparation(target):
                 post(method, params, target.session)
