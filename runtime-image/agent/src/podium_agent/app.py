@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from podium_agent.errors import AgentError
+from podium_agent.operations.read import Json
 from podium_agent.operations.table import Result, operations
 from podium_agent.session import Session
 from podium_agent.tunnels import Tunnels
@@ -50,6 +51,7 @@ class _Routes:
             ("POST", "/attach", self.attach),
             ("GET", "/status", self.status),
             ("POST", "/ping", self.ping),
+            ("POST", "/save", self.save),
             ("POST", "/operations/{name}", self.operate),
             ("POST", "/end", self.end),
         ]
@@ -78,6 +80,11 @@ class _Routes:
 
     async def ping(self, _: Request, __: bytes) -> Response:
         self._session.touch()
+        return JSONResponse({})
+
+    async def save(self, _: Request, __: bytes) -> Response:
+        self._require_attached()
+        await self._session.save()
         return JSONResponse({})
 
     async def operate(self, request: Request, body: bytes) -> Response:
@@ -175,6 +182,8 @@ def _parse(model: type[M], body: bytes) -> M:
 def _answer(result: Result) -> Response:
     if isinstance(result, BaseModel):
         return Response(result.model_dump_json(exclude_none=True), media_type="application/json")
+    if isinstance(result, Json):
+        return Response(result.text, media_type="application/json")
     if isinstance(result, str):
         return Response(result, media_type="text/html")
     image, taken = result

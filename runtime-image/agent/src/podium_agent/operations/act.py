@@ -5,7 +5,7 @@ import contextlib
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
-from podium_agent.operations.keys import strokes
+from podium_agent.operations.keys import pieces, strokes
 from podium_agent.operations.pages import Page, Pages
 from podium_agent.operations.world import World
 from podium_agent.targets import Targets
@@ -32,59 +32,73 @@ class Actor:
     async def act(self, request: Action) -> Acted:
         """Do it, and wait for the document that it leads to, if it does."""
         async with self._pages.page(request.page, limit=request.timeout) as page:
-            # Without frames nothing on a page becomes still, and input goes to the tab in front.
-            await page.command("Page.bringToFront")
             self._pages.targets.activate(page.target)
             await self._do(page, request)
             await self._loads.settle(page, limit=min(SETTLE, request.timeout / 2))
             return Acted(kind=request.kind, page=page.target.id, url=page.target.url)
 
     async def _do(self, page: Page, request: Action) -> None:
-        argument: Params = {"target": request.target, "limit": max(0.0, request.timeout - MARGIN) * 1000}
+        limit = max(0.0, request.timeout - MARGIN) * 1000
+        on: Params = {"target": request.target, "limit": limit}
         match request.kind:
             case "click" | "hover":
-                await self._mouse(page, request, argument)
+                at = {"x": request.x, "y": request.y}
+                if request.target is None:
+                    await self._world.act(page, "none", {})
+                else:
+                    at = await self._world.act(page, "point", on)
+                await _mouse(page, at, click=request.kind == "click")
             case "type" | "press":
-                if request.target is not None:
-                    await self._world.call(page, "focus", argument)
-                await self._type(page, list(request.text or "") if request.kind == "type" else [request.key or ""])
+                name = "none" if request.target is None else "focus"
+                await self._world.act(page, name, {**on, "typing": request.kind == "type"})
+                if request.kind == "type":
+                    await _type(page, request.text or "")
+                else:
+                    await _press(page, strokes(request.key or ""))
             case "fill":
-                filled = await self._world.call(page, "fill", {**argument, "text": request.text})
+                filled = await self._world.act(page, "fill", {**on, "text": request.text})
                 if not filled["done"]:
-                    await self._replace_selection(page, request.text or "")
+                    await _replace_selection(page, request.text or "")
             case "focus":
-                await self._world.call(page, "focus", argument)
+                await self._world.act(page, "focus", on)
             case "select":
-                await self._world.call(page, "select", {**argument, "value": request.value})
+                await self._world.act(page, "select", {**on, "value": request.value})
             case "scroll":
-                await self._world.call(page, "scroll", {**argument, "by": request.scroll_y})
+                await self._world.act(page, "scroll", {**on, "by": request.scroll_y})
 
-    async def _mouse(self, page: Page, request: Action, argument: Params) -> None:
-        at: Params = {"x": request.x, "y": request.y}
-        if request.target is not None:
-            at = await self._world.call(page, "point", argument)
-        moved: Params = {"type": "mouseMoved", **at}
-        if request.kind == "hover":
-            await page.command("Input.dispatchMouseEvent", moved)
-            return
-        button: Params = {"button": "left", "clickCount": 1, **at}
-        page.post("Input.dispatchMouseEvent", moved)
-        page.post("Input.dispatchMouseEvent", {"type": "mousePressed", "buttons": 1, **button})
-        await page.command("Input.dispatchMouseEvent", {"type": "mouseReleased", **button})
 
-    async def _type(self, page: Page, keys: list[str]) -> None:
-        events = [event for key in keys for event in strokes(key)]
-        for number, event in enumerate(events, start=1):
-            if number % TYPED_AT_ONCE == 0 or number == len(events):
-                await page.command("Input.dispatchKeyEvent", event)
-            else:
-                page.post("Input.dispatchKeyEvent", event)
+async def _mouse(page: Page, at: Params, *, click: bool) -> None:
+    moved: Params = {"type": "mouseMoved", **at}
+    if not click:
+        await page.command("Input.dispatchMouseEvent", moved)
+        return
+    button: Params = {"button": "left", "clickCount": 1, **at}
+    page.post("Input.dispatchMouseEvent", moved)
+    page.post("Input.dispatchMouseEvent", {"type": "mousePressed", "buttons": 1, **button})
+    await page.command("Input.dispatchMouseEvent", {"type": "mouseReleased", **button})
 
-    async def _replace_selection(self, page: Page, text: str) -> None:
-        if text:
-            await page.command("Input.insertText", {"text": text})
+
+async def _type(page: Page, text: str) -> None:
+    for typed, keys in pieces(text):
+        if typed:
+            await _press(page, [event for key in keys for event in strokes(key)])
         else:
-            await self._type(page, ["Delete"])
+            await page.command("Input.insertText", {"text": keys})
+
+
+async def _press(page: Page, events: list[Params]) -> None:
+    for number, event in enumerate(events, start=1):
+        if number % TYPED_AT_ONCE == 0 or number == len(events):
+            await page.command("Input.dispatchKeyEvent", event)
+        else:
+            page.post("Input.dispatchKeyEvent", event)
+
+
+async def _replace_selection(page: Page, text: str) -> None:
+    if text:
+        await page.command("Input.insertText", {"text": text})
+    else:
+        await _press(page, strokes("Delete"))
 
 
 class _Loads:

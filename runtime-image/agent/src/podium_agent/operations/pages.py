@@ -111,6 +111,10 @@ class Page:
         """A CDP command on this page's session."""
         return await self.within(self._connection.command(method, params, session=self.target.session, limit=self._limit))
 
+    async def bring_to_front(self) -> None:
+        """Show it: a page behind another has no frames, so nothing on it becomes still, and keys go to the one in front."""
+        await self.command("Page.bringToFront")
+
     def post(self, method: str, params: Params) -> None:
         """A command whose answer is that of the next one awaited."""
         self._connection.post(method, params, self.target.session)

@@ -1,12 +1,20 @@
 """What is on a page: its tree, its text, its HTML, its size."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from podium_agent.operations.pages import Pages
 from podium_agent.operations.world import World
-from podium_protocol.operations import AccessibilityTree, Html, PageSize, PageSizeRead, PageText, ReadTree, Text
+from podium_protocol.operations import Html, PageSize, PageSizeRead, PageText, ReadTree, Text
 
-__all__ = ["Reader"]
+__all__ = ["Json", "Reader"]
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """JSON of our own script's making, passed on as it is: models of some thousand nodes would take longer than the reading."""
+
+    text: str
 
 
 class Reader:
@@ -16,10 +24,10 @@ class Reader:
         self._pages = pages
         self._world = world
 
-    async def tree(self, request: ReadTree) -> AccessibilityTree:
-        """The accessibility tree; its refs replace those of the page's last one."""
+    async def tree(self, request: ReadTree) -> Json:
+        """The accessibility tree, an `AccessibilityTree`; its refs replace those of the page's last one."""
         argument = {"interactive": request.interactive, "depth": request.depth}
-        return AccessibilityTree.model_validate(await self._ask(request, "tree", argument))
+        return Json(str(await self._ask(request, "tree", argument)))
 
     async def text(self, request: Text) -> PageText:
         """What a person would read."""

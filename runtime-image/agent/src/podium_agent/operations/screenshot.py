@@ -32,13 +32,14 @@ async def take(pages: Pages, request: Screenshot) -> tuple[bytes, ScreenshotTake
 async def take_element(pages: Pages, world: World, request: ElementImage) -> tuple[bytes, ScreenshotTaken]:
     """A JPEG of one element, scrolled into view. Raises `AgentError`."""
     async with pages.page(request.page, limit=request.timeout) as page:
-        await page.command("Page.bringToFront")
         pages.targets.activate(page.target)
-        area = await world.call(page, "area", {"target": request.target, "limit": request.timeout * 900})
-        return await _capture(page, "jpeg", quality=request.quality, clip=area)
+        area = await world.act(page, "area", {"target": request.target, "limit": request.timeout * 900})
+        return await _capture(page, "jpeg", quality=request.quality, clip=area["clip"], beyond=not area["fits"])
 
 
-async def _capture(page: Page, format: str, *, quality: int, clip: dict[str, float] | None) -> tuple[bytes, ScreenshotTaken]:
+async def _capture(
+    page: Page, format: str, *, quality: int, clip: dict[str, float] | None, beyond: bool = True
+) -> tuple[bytes, ScreenshotTaken]:
     if clip is not None and clip["width"] * clip["height"] > MAX_PIXELS:
         size = f"{clip['width']:.0f} x {clip['height']:.0f}"
         message = f"a picture of {size} would have more than {MAX_PIXELS} pixels; ask for a part of the page with a clip"
@@ -47,7 +48,7 @@ async def _capture(page: Page, format: str, *, quality: int, clip: dict[str, flo
     if format == "jpeg":
         params["quality"] = quality
     if clip is not None:
-        params |= {"clip": {**clip, "scale": 1}, "captureBeyondViewport": True}
+        params |= {"clip": {**clip, "scale": 1}, "captureBeyondViewport": beyond}
     answer = await page.command("Page.captureScreenshot", params)
     # Some ms for a large one: not on the loop that carries the clients' bytes.
     image = await asyncio.to_thread(base64.b64decode, answer["data"])

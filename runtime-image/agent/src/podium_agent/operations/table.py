@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from podium_agent.operations.read import Json
 from podium_agent.operations.screenshot import take, take_element
 from podium_protocol.operations import (
     Action,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Operation", "Result", "operations"]
 
-Result = BaseModel | str | tuple[bytes, ScreenshotTaken]
+Result = BaseModel | Json | str | tuple[bytes, ScreenshotTaken]
 """JSON, HTML, or an image and what it shows."""
 
 

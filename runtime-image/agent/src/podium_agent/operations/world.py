@@ -15,7 +15,7 @@ from podium_protocol.errors import AgentErrorCode
 
 __all__ = ["World"]
 
-_PARTS: Final = ("core", "names", "tree", "act", "read", "entry")
+_PARTS: Final = ("dom", "core", "roles", "generated", "names", "labels", "tree", "ready", "act", "css", "snapshot", "read", "entry")
 _CALL: Final = "function (name, argument) { return this(name, argument); }"
 
 
@@ -33,8 +33,19 @@ class World:
         self._entries: dict[str, str] = {}
         targets.closed.append(self._forget)
 
+    async def act(self, page: Page, name: str, argument: Params) -> Any:
+        """`call` for what only works on the page in front, which is brought there if it is not. Raises `AgentError`."""
+        answer = await self._ask(page, name, argument)
+        if "behind" in answer:
+            await page.bring_to_front()
+            answer = await self._ask(page, name, {**argument, "front": True})
+        return _value(answer)
+
     async def call(self, page: Page, name: str, argument: Params) -> Any:
         """The result of one function. Raises `AgentError` with the code that the script refused with."""
+        return _value(await self._ask(page, name, argument))
+
+    async def _ask(self, page: Page, name: str, argument: Params) -> Params:
         for again in (False, True):
             try:
                 entry = self._entries.get(page.target.id) or await self._enter(page)
@@ -53,7 +64,7 @@ class World:
                 if again:
                     raise
                 continue
-            return self._result(answer)
+            return _answer(answer)
         raise AssertionError  # unreachable: the second turn returns or raises
 
     async def _enter(self, page: Page) -> str:
@@ -67,15 +78,20 @@ class World:
         self._entries[page.target.id] = entry
         return entry
 
-    def _result(self, answer: Params) -> Any:
-        if "exceptionDetails" in answer:
-            details = answer["exceptionDetails"]
-            text = details.get("exception", {}).get("description") or details.get("text", "")
-            raise AgentError(AgentErrorCode.BROWSER_ERROR, f"the page could not be read: {text.splitlines()[0][:300]}")
-        value = answer["result"].get("value", {})
-        if "code" in value:
-            raise AgentError(AgentErrorCode(value["code"]), value["message"])
-        return value.get("value")
-
     def _forget(self, target: Target) -> None:
         self._entries.pop(target.id, None)
+
+
+def _answer(answer: Params) -> Params:
+    if "exceptionDetails" in answer:
+        details = answer["exceptionDetails"]
+        text = details.get("exception", {}).get("description") or details.get("text", "")
+        raise AgentError(AgentErrorCode.BROWSER_ERROR, f"the page could not be read: {text.splitlines()[0][:300]}")
+    value: Params = answer["result"].get("value", {})
+    return value
+
+
+def _value(answer: Params) -> Any:
+    if "code" in answer:
+        raise AgentError(AgentErrorCode(answer["code"]), answer["message"])
+    return answer.get("value")

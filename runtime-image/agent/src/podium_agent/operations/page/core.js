@@ -10,86 +10,66 @@ class Refusal extends Error {
   }
 }
 
-const viewOf = (el) => el.ownerDocument.defaultView;
-const styleOf = (el) => viewOf(el).getComputedStyle(el);
-const squeeze = (text) => text.replace(/[\s\u200b]+/g, ' ').trim();
-
-function parentOf(node) {
-  if (node.assignedSlot) return node.assignedSlot;
-  if (node.parentElement) return node.parentElement;
-  const root = node.getRootNode();
-  if (root.host) return root.host;
-  return root.defaultView && root.defaultView.frameElement;
-}
-
-// Documents and open shadow roots that this world may look into.
-function* rootsBelow(root) {
-  yield root;
-  for (const el of root.querySelectorAll('*')) {
-    if (el.shadowRoot) yield* rootsBelow(el.shadowRoot);
-    if (el.localName === 'iframe' || el.localName === 'frame') {
-      const inner = el.contentDocument;
-      if (inner && inner.documentElement) yield* rootsBelow(inner);
-    }
-  }
-}
+const squeeze = (text) => text.replace(/[\u200b\u00ad]/g, '').trim().replace(/\s+/g, ' ');
+const quoted = (text) => JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
 
 function resolve(target) {
   if (/^e\d+$/.test(target)) {
     const el = state.refs[Number(target.slice(1))];
     if (!el) throw new Refusal('ref_gone', `there is no ref ${target} on this page; read its tree again`);
-    if (!el.isConnected) throw new Refusal('ref_gone', `the element of ${target} is no longer on the page; read its tree again`);
+    if (!connected(el) || !viewOf(el)) {
+      throw new Refusal('ref_gone', `the element of ${target} is no longer on the page; read its tree again`);
+    }
     return el;
   }
-  let found = null;
   try {
-    document.createDocumentFragment().querySelector(target);
+    query(document.createDocumentFragment(), target);
   } catch {
-    throw new Refusal('invalid_request', `${JSON.stringify(target)} is neither a CSS selector nor a ref`);
+    throw new Refusal('invalid_request', `${quoted(target)} is neither a CSS selector nor a ref`);
   }
-  found = document.querySelector(target);
+  let found = query(document, target);
   if (found) return found;
   for (const root of rootsBelow(document)) {
-    found = root.querySelector(target);
+    found = query(root, target);
     if (found) return found;
   }
-  throw new Refusal('element_not_found', `nothing on the page matches ${JSON.stringify(target)}`);
+  throw new Refusal('element_not_found', `nothing on the page matches ${quoted(target)}`);
 }
 
 function visible(el) {
-  if (!el.isConnected) return false;
   const style = styleOf(el);
-  if (style.visibility !== 'visible') return false;
-  if (style.display === 'contents') return [...el.children].some(visible);
-  const box = el.getBoundingClientRect();
+  if (style.display === 'contents') return [...childElementsOf(el)].some(visible);
+  if (!rendered(el, VISIBLY)) return false;
+  const box = rectOf(el);
   return box.width > 0 && box.height > 0;
 }
 
 function disabled(el) {
-  if (el.closest('[aria-disabled="true"]')) return true;
-  return el.matches(':disabled') || (el.localName === 'option' && el.parentElement?.matches(':disabled'));
+  if (closest(el, '[aria-disabled="true"]')) return true;
+  return matches(el, ':disabled') || (tagOf(el) === 'option' && !!closest(el, 'select:disabled'));
 }
 
 // Where a frame's viewport lies in the top one.
 function offsetOf(win) {
   let x = 0;
   let y = 0;
-  for (let frame = win.frameElement; frame; frame = frame.ownerDocument.defaultView.frameElement) {
-    const box = frame.getBoundingClientRect();
-    x += box.left + frame.clientLeft;
-    y += box.top + frame.clientTop;
+  for (let frame = win.frameElement; frame; frame = viewOf(frame).frameElement) {
+    const box = rectOf(frame);
+    const style = styleOf(frame);
+    x += box.left + frame.clientLeft + parseFloat(style.paddingLeft);
+    y += box.top + frame.clientTop + parseFloat(style.paddingTop);
   }
   return { x, y };
 }
 
 function boxOf(el) {
-  const box = el.getBoundingClientRect();
+  const box = rectOf(el);
   const offset = offsetOf(viewOf(el));
   return { x: box.left + offset.x, y: box.top + offset.y, width: box.width, height: box.height };
 }
 
 const describe = (el) => {
-  const id = el.id ? `#${el.id}` : '';
-  const classes = typeof el.className === 'string' && el.className ? `.${el.className.trim().split(/\s+/).slice(0, 2).join('.')}` : '';
-  return `<${el.localName}${id}${classes}>`;
+  const id = idOf(el) ? `#${idOf(el)}` : '';
+  const classes = (attribute(el, 'class') ?? '').trim().split(/\s+/).slice(0, 2).filter(Boolean).map((name) => `.${name}`).join('');
+  return `<${tagOf(el)}${id}${classes}>`;
 };

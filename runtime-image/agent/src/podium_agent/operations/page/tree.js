@@ -1,113 +1,167 @@
 // The accessibility tree as a flat list, in document order, each entry with a ref that `resolve` takes until the next tree.
 const MASK = '••••••••';
+const CHECKED = words('checkbox menuitemcheckbox menuitemradio option radio switch treeitem');
+const SELECTED = words('columnheader gridcell option row rowheader tab treeitem');
+const EXPANDED = words(
+  'application button checkbox columnheader combobox gridcell link listbox menuitem menuitemcheckbox menuitemradio row rowheader switch tab ' +
+    'treeitem',
+);
+const DISABLED = words(
+  'application button checkbox columnheader combobox grid gridcell group link listbox menu menubar menuitem menuitemcheckbox menuitemradio ' +
+    'option radio radiogroup row rowheader scrollbar searchbox separator slider spinbutton switch tab tablist textbox toolbar tree treegrid ' +
+    'treeitem',
+);
+const LEVELS = words('heading listitem row treeitem');
 
-function valueOf(el, role) {
+const secret = (el) => tagOf(el) === 'input' && (el.type === 'password' || /password/.test(el.autocomplete));
+const said = (el) => attribute(el, 'aria-valuetext') ?? attribute(el, 'aria-valuenow') ?? undefined;
+
+function valueOf(el, role, tag) {
+  if (tag === 'input' && !/^(checkbox|radio|file|button|submit|reset|image)$/.test(el.type)) return secret(el) && el.value ? MASK : el.value;
+  if (tag === 'textarea') return el.value;
+  if (tag === 'select') return joinedNames([...el.selectedOptions].map((one) => squeeze(one.label)));
   switch (role) {
     case 'textbox':
     case 'searchbox':
-    case 'spinbutton':
-    case 'slider':
-      if (el.localName === 'input' && el.type === 'password') return el.value ? MASK : '';
-      if ('value' in el) return el.value;
-      return el.getAttribute('aria-valuetext') ?? el.getAttribute('aria-valuenow') ?? squeeze(el.innerText ?? '');
+      return squeeze(el.innerText ?? '');
     case 'combobox':
-      if (el.localName === 'select') return el.selectedOptions[0]?.label ?? '';
-      return 'value' in el ? el.value : undefined;
+      return said(el) ?? (embedded(el, role, { seen: new Set() }) || undefined);
     case 'progressbar':
     case 'meter':
-      return el.localName === 'progress' && !el.hasAttribute('value') ? undefined : String(el.value ?? el.getAttribute('aria-valuenow') ?? '');
+      if (tag === 'progress' || tag === 'meter') return has(el, 'value') ? String(el.value) : undefined;
+    // falls through
+    case 'slider':
+    case 'spinbutton':
+    case 'scrollbar':
+      return said(el);
   }
   return undefined;
 }
 
-const tristate = (text) => (text === 'mixed' ? 'mixed' : text === 'true' ? true : text === 'false' ? false : undefined);
+const tristate = (text) => ({ true: true, false: false, mixed: 'mixed' })[text?.toLowerCase()];
+const twostate = (text) => ({ true: true, false: false })[text?.toLowerCase()];
 
 function entry(el, role, depth) {
+  const tag = tagOf(el);
   const node = { ref: `e${state.refs.push(el) - 1}`, role, name: nameOf(el), depth };
-  const put = (key, value) => {
-    if (value !== undefined && value !== null) node[key] = value;
-  };
-  put('value', valueOf(el, role));
-  if (el.localName === 'input' && (el.type === 'checkbox' || el.type === 'radio')) put('checked', el.indeterminate ? 'mixed' : el.checked);
-  else put('checked', tristate(el.getAttribute('aria-checked')));
-  if (el.localName === 'option') put('selected', el.selected || undefined);
-  else put('selected', tristate(el.getAttribute('aria-selected')));
-  if (el.localName === 'summary' && el.parentElement?.localName === 'details') put('expanded', el.parentElement.open);
-  else put('expanded', tristate(el.getAttribute('aria-expanded')));
-  put('pressed', tristate(el.getAttribute('aria-pressed')));
-  if (role === 'heading') put('level', Number(el.getAttribute('aria-level') ?? el.localName.slice(1)) || 2);
-  if (INTERACTIVE.has(role) && disabled(el)) node.disabled = true;
-  if (el.getRootNode().activeElement === el && el.localName !== 'body') node.focused = true;
+  const value = valueOf(el, role, tag);
+  if (value !== undefined) node.value = value.toWellFormed();
+  // Undefined states are left out when it becomes JSON.
+  if (CHECKED.has(role)) {
+    const native = tag === 'input' && /^(checkbox|radio)$/.test(el.type);
+    node.checked = native ? (el.indeterminate ? 'mixed' : el.checked) : tristate(attribute(el, 'aria-checked'));
+  }
+  if (SELECTED.has(role)) node.selected = tag === 'option' ? el.selected || undefined : twostate(attribute(el, 'aria-selected'));
+  if (EXPANDED.has(role)) node.expanded = tag === 'summary' ? el.parentElement?.open : twostate(attribute(el, 'aria-expanded'));
+  if (role === 'button') node.pressed = tristate(attribute(el, 'aria-pressed'));
+  if (LEVELS.has(role)) node.level = /^h[1-6]$/.test(tag) ? Number(tag[1]) : Number(attribute(el, 'aria-level')) || undefined;
+  if (memo.disabled.has(el) && DISABLED.has(role)) node.disabled = true;
   return node;
+}
+
+// What ARIA has no role for, and a hand has a use for all the same.
+function handRole(el, tag) {
+  if (tag === 'summary') return tagOf(parentElementOf(el) ?? el) === 'details' ? 'button' : null;
+  return editable(el) && !editable(parentElementOf(el) ?? document) ? 'textbox' : null;
 }
 
 function tree({ interactive, depth: limit }) {
   state.refs = [];
   const nodes = [];
-  let pending = null;
-  const deep = (depth) => limit >= 0 && depth > limit;
+  const moved = query(document, '[aria-owns]') ? new Set() : null;
+  let pending = '';
+  let pendingFor = null;
 
-  const flush = () => {
-    if (pending === null) return;
-    const text = squeeze(pending.text);
-    if (text && !interactive && !deep(pending.depth) && state.refs.length < MAX_REFS) {
-      nodes.push({ ref: `e${state.refs.push(pending.el) - 1}`, role: 'StaticText', name: text, depth: pending.depth });
+  const flush = (depth) => {
+    const text = pendingFor && squeeze(pending);
+    if (text && !interactive && (limit < 0 || depth <= limit) && state.refs.length < MAX_REFS) {
+      nodes.push({ ref: `e${state.refs.push(pendingFor) - 1}`, role: 'StaticText', name: text.toWellFormed(), depth });
     }
-    pending = null;
+    pending = '';
+    pendingFor = null;
   };
-  const addText = (el, text, depth) => {
-    if (pending !== null && pending.depth !== depth) flush();
-    pending ??= { el, text: '', depth };
-    pending.text += text;
+  const say = (el, text) => {
+    if (pendingFor === null && text.trim()) pendingFor = el;
+    pending += text;
   };
 
-  const walkChildren = (el, depth) => {
-    addText(el, pseudo(el, '::before'), depth);
-    for (const child of childrenOf(el)) {
-      if (child.nodeType === Node.TEXT_NODE) {
-        if (styleOf(child.parentElement ?? el).visibility === 'visible') addText(child.parentElement ?? el, child.data, depth);
-      } else if (child.nodeType === Node.ELEMENT_NODE) {
+  const walkInto = (el, depth, silent) => {
+    const before = generated(el, '::before');
+    if (before) say(el, before);
+    eachWithin(el, (child) => {
+      const type = typeOf(child);
+      if (type === Node.TEXT_NODE) {
+        if (!silent && !unshown(child)) say(parentElementOf(child) ?? el, child.data);
+      } else if (type === Node.ELEMENT_NODE) {
         walk(child, depth);
       }
-    }
-    addText(el, pseudo(el, '::after'), depth);
+    });
+    for (const one of moved ? byIds(el, 'aria-owns') : []) walk(one, depth);
+    const after = generated(el, '::after');
+    if (after) say(el, after);
+  };
+
+  // An element that is no node of the tree: its content belongs to the node around it.
+  const pass = (el, depth, silent) => {
+    const space = apart(el) ? ' ' : '';
+    pending += space;
+    walkInto(el, depth, silent);
+    pending += space;
   };
 
   const walk = (el, depth) => {
     if (state.refs.length >= MAX_REFS) return;
-    const style = styleOf(el);
-    if (hiddenFromTree(el, style)) return;
-    const role = roleOf(el);
-    const shown = style.visibility === 'visible';
-    if (role === null || role === 'presentation' || role === 'none' || role === 'generic' || !shown) {
-      const block = !style.display.startsWith('inline') && style.display !== 'contents';
-      if (block || el.localName === 'br') addText(el, ' ', depth);
-      walkChildren(el, depth);
-      if (block) addText(el, ' ', depth);
+    if (moved) {
+      if (moved.has(el)) return;
+      moved.add(el);
+    }
+    const away = concealed(el);
+    factsOf(el).hidden = away;
+    if (away) {
+      // What is invisible by style alone may have visible content.
+      if (!UNRENDERED.has(tagOf(el)) && !silenced(el) && displayOf(el) !== 'none' && styleOf(el).visibility !== 'visible') pass(el, depth, true);
       return;
     }
-    flush();
-    const listed = !deep(depth) && (!interactive || INTERACTIVE.has(role));
+    const tag = tagOf(el);
+    const role = roleOf(el) ?? handRole(el, tag);
+    if (role === null || role === 'presentation' || role === 'none') {
+      pass(el, depth, false);
+      return;
+    }
+    flush(depth);
+    const listed = (limit < 0 || depth <= limit) && (!interactive || INTERACTIVE.has(role));
     const node = listed ? entry(el, role, depth) : null;
     if (node) nodes.push(node);
     const before = nodes.length;
-    const refs = state.refs.length;
-    if (el.localName === 'iframe' || el.localName === 'frame') {
-      const body = el.contentDocument?.body;
-      if (body) walkChildren(body, depth + 1);
-    } else if (el.localName !== 'svg' && el.localName !== 'textarea' && role !== 'option' && !(role === 'textbox' && el.isContentEditable)) {
-      walkChildren(el, interactive && !listed ? depth : depth + 1);
+    const below = interactive && !listed ? depth : depth + 1;
+    if (tag === 'iframe' || tag === 'frame') {
+      const inner = documentIn(el);
+      if (inner && bodyOf(inner)) {
+        enter(inner);
+        walk(bodyOf(inner), below);
+      }
+    } else if (role !== 'textbox') {
+      walkInto(el, below, false);
     }
-    flush();
+    flush(below);
     // A name that is its content's text would only be said twice.
-    const below = nodes.slice(before);
-    if (node && below.length && below.every((one) => one.role === 'StaticText') && squeeze(below.map((one) => one.name).join(' ')) === node.name) {
-      nodes.length = before;
-      state.refs.length = refs;
+    if (node && nodes.length === before + 1 && nodes[before].role === 'StaticText' && nodes[before].name === node.name) {
+      nodes.pop();
+      state.refs.pop();
     }
   };
 
-  if (document.body) walkChildren(document.body, 0);
-  flush();
-  return { url: location.href, title: document.title, nodes };
+  remembering(() => {
+    enter(document);
+    if (bodyOf(document)) walk(bodyOf(document), 0);
+    flush(0);
+  });
+  for (let root = document, el; root && (el = activeIn(root)); root = shadowOf(el) ?? documentIn(el)) focusedIn(nodes, el);
+  return JSON.stringify({ url: location.href, title: titleOf(document), nodes });
+}
+
+function focusedIn(nodes, el) {
+  const ref = el === bodyOf(document) ? -1 : state.refs.indexOf(el);
+  const node = ref < 0 ? null : nodes.find((one) => one.ref === `e${ref}`);
+  if (node) node.focused = true;
 }

@@ -1,0 +1,131 @@
+// The document as one piece of HTML that looks the same, with what it needs inside, as far as the page itself may read it.
+const MAX_PICTURE = 2000000; // pixels; encoding more would hold the page up
+const MAX_PICTURES = 20000000; // characters of all pictures together
+const CHANGED = 'script,noscript,link,style,meta,img,source,canvas,input,textarea,option,iframe';
+let budget = 0;
+
+function pictureOf(width, height, type, draw) {
+  if (!width || !height || width * height > MAX_PICTURE || budget <= 0) return null;
+  try {
+    const url = draw(type);
+    budget -= url.length;
+    return url;
+  } catch {
+    return null; // of another origin
+  }
+}
+
+const encoded = (img) =>
+  pictureOf(img.complete && img.naturalWidth, img.naturalHeight, /\.jpe?g\b/i.test(img.currentSrc) ? 'image/jpeg' : 'image/png', (type) => {
+    const canvas = document.createElement('canvas');
+    canvas.width = img.naturalWidth;
+    canvas.height = img.naturalHeight;
+    canvas.getContext('2d').drawImage(img, 0, 0);
+    return canvas.toDataURL(type, 0.9);
+  });
+
+const CHANGES = {
+  script: (_, copy) => copy.remove(),
+  noscript: (_, copy) => copy.remove(), // scripts ran
+  source: (_, copy) => /^(picture)$/.test(copy.parentElement?.localName) && copy.remove(), // the picture that it chose is in its img
+  link(live, copy) {
+    if (live.disabled) copy.remove();
+    const css = live.sheet ? sheetText(live.sheet) : null;
+    if (css !== null) copy.replaceWith(styleElement(css, live.media));
+    else copy.setAttribute('href', live.href);
+  },
+  style(live, copy) {
+    const css = live.sheet ? sheetText(live.sheet) : null;
+    if (css !== null) copy.textContent = css;
+  },
+  // What would forbid our inlining, say another encoding than the answer's, or lead away.
+  meta(live, copy) {
+    if (live.httpEquiv || has(live, 'charset')) copy.remove();
+  },
+  img(live, copy) {
+    const source = live.currentSrc || live.src;
+    if (source) copy.setAttribute('src', source.startsWith('data:') ? source : (encoded(live) ?? source));
+    copy.removeAttribute('srcset');
+    copy.removeAttribute('loading');
+  },
+  canvas(live, copy) {
+    // It stays a canvas, for the sheets that mean it by that name.
+    const url = pictureOf(live.width, live.height, 'image/png', () => live.toDataURL());
+    if (url) copy.setAttribute('style', `${attribute(live, 'style') ?? ''};background:url(${url}) 0 0/100% 100% no-repeat`);
+  },
+  input(live, copy) {
+    if (live.type === 'checkbox' || live.type === 'radio') copy.toggleAttribute('checked', live.checked);
+    else if (secret(live)) copy.removeAttribute('value');
+    else if (live.type !== 'file') copy.setAttribute('value', live.value);
+  },
+  textarea(live, copy) {
+    copy.textContent = live.value;
+  },
+  option: (live, copy) => copy.toggleAttribute('selected', live.selected),
+  iframe(live, copy) {
+    const inner = live.contentDocument;
+    if (inner && elementOf(inner)) {
+      copy.setAttribute('srcdoc', inlined(inner));
+      copy.removeAttribute('src');
+    } else if (live.src) {
+      copy.setAttribute('src', live.src);
+    }
+  },
+};
+
+function inlineBelow(live, copy) {
+  const hosts = [];
+  queryAll(live, '*').forEach((el, index) => {
+    const shadow = shadowOf(el);
+    if (shadow) hosts.push([index, shadow]);
+  });
+  const copies = hosts.length ? queryAll(copy, '*') : [];
+  const pairs = hosts.map(([index, shadow]) => [shadow, copies[index]]);
+  const changed = queryAll(copy, CHANGED);
+  queryAll(live, CHANGED).forEach((el, index) => CHANGES[tagOf(el)]?.(el, changed[index]));
+  for (const [shadow, host] of pairs) {
+    const template = document.createElement('template');
+    template.setAttribute('shadowrootmode', 'open');
+    const inner = document.createElement('div');
+    inner.append(...[...shadow.childNodes].map((node) => node.cloneNode(true)));
+    inlineBelow(shadow, inner);
+    const css = adopted(shadow);
+    template.content.append(...(css ? [styleElement(css)] : []), ...inner.childNodes);
+    host.prepend(template);
+  }
+}
+
+function inlined(doc) {
+  const copy = elementOf(doc).cloneNode(true);
+  inlineBelow(elementOf(doc), copy);
+  const head = query(copy, 'head') ?? copy;
+  const css = adopted(doc);
+  if (css) head.append(styleElement(css));
+  if (!query(copy, 'base')) {
+    const base = document.createElement('base');
+    base.setAttribute('href', doc.baseURI);
+    head.prepend(base);
+  }
+  const charset = document.createElement('meta');
+  charset.setAttribute('charset', 'utf-8');
+  head.prepend(charset);
+  return doctypeOf(doc) + copy.outerHTML;
+}
+
+const doctypeOf = (doc) => (doc.doctype ? `${new XMLSerializer().serializeToString(doc.doctype)}\n` : '');
+
+function bare(doc) {
+  const secrets = 'input[type=password i][value],input[autocomplete*=password i][value]';
+  if (!query(doc, secrets)) return doctypeOf(doc) + elementOf(doc).outerHTML;
+  const copy = elementOf(doc).cloneNode(true);
+  for (const field of queryAll(copy, secrets)) field.removeAttribute('value');
+  return doctypeOf(doc) + copy.outerHTML;
+}
+
+function html({ inline }) {
+  budget = MAX_PICTURES;
+  if (!inline) return bare(document).toWellFormed();
+  // An XML document, an SVG picture for one, stands alone already.
+  if (document.contentType !== 'text/html') return new XMLSerializer().serializeToString(document).toWellFormed();
+  return inlined(document).toWellFormed();
+}
