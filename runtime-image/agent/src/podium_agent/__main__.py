@@ -19,6 +19,14 @@ from podium_protocol.reasons import EXIT_CODES, EndReason
 from podium_system.processes import become_subreaper, descendants, die_with_parent
 
 
+class _Told(BaseException):
+    """A signal to stop, before there is a loop that takes it."""
+
+
+def _told(*_: object) -> None:
+    raise _Told
+
+
 def main() -> None:
     """The command `podium-agent`."""
     gc.disable()  # imports make nothing but things that stay; `life` switches it on behind them
@@ -28,8 +36,12 @@ def main() -> None:
     become_subreaper()
     folder = SessionFolder(settings.folder, settings.uid)
     folder.make()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, _told)
     try:
         reason, message = _live(settings, folder)
+    except _Told:
+        reason, message = EndReason.EVICTED, "the agent was told to stop while it started"
     finally:
         _leave_nothing(settings, folder)
     settings.end_file.write_text(json.dumps({"reason": reason, "message": message}), encoding="utf-8")

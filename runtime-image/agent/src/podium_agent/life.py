@@ -1,7 +1,9 @@
 """An agent's life from the moment its X server is on the way. Chromium is spawned before the web stack is imported."""
 
+import asyncio
 import gc
 import logging
+import signal
 
 import uvloop
 
@@ -27,6 +29,9 @@ def live(settings: Settings, folder: SessionFolder, server: XServer | None) -> t
 async def _live(settings: Settings, folder: SessionFolder, server: XServer | None) -> tuple[EndReason, str]:
     display: Display | None = None
     chromium: Chromium | None = None
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    for name in (signal.SIGTERM, signal.SIGINT):  # until `serve` takes them
+        loop.add_signal_handler(name, lambda: task and task.cancel())
     try:
         display = None if server is None else await Display.of(server, folder)
         chromium = await Chromium.spawn(settings, folder, None if display is None else display.name)
@@ -35,6 +40,8 @@ async def _live(settings: Settings, folder: SessionFolder, server: XServer | Non
         gc.freeze()  # what is imported stays; collections need not look at it
         gc.enable()
         return await serve(settings, chromium, folder=folder, display=display)
+    except asyncio.CancelledError:
+        return EndReason.EVICTED, "the agent was told to stop while it started"
     except (ChromiumError, DisplayError, OSError, TimeoutError) as error:
         log.error("start_failed", extra={"error": str(error)})
         return EndReason.BROWSER_CRASHED, str(error)
