@@ -10,11 +10,13 @@ from podium_gateway.faces.context import Parts
 from podium_gateway.faces.edge import Edge
 from podium_gateway.faces.rbs.browser import browser
 from podium_gateway.faces.rbs.pages import pages
-from podium_gateway.faces.rbs.records import records
 from podium_gateway.faces.rbs.sessions import sessions
 from podium_gateway.faces.rbs.sockets import devtools_sockets
 from podium_gateway.faces.rbs.stored import stored_sessions
 from podium_gateway.faces.rbs.vnc import live_page, live_sockets, novnc_files
+from podium_gateway.faces.sapi.artifacts import artifacts, linked_artifacts
+from podium_gateway.faces.sapi.health import session_health
+from podium_gateway.faces.sapi.records import records
 from podium_gateway.system import system
 
 __all__ = ["build"]
@@ -38,8 +40,9 @@ def build(parts: Parts) -> FastAPI:
     app.add_middleware(Edge, settings=parts.settings, metrics=parts.metrics)
     rendering.install(app)
     for user_scoped in (False, True):
-        for routes in (sessions, browser, pages, records, stored_sessions):
+        for routes in (sessions, session_health, browser, pages, records, artifacts, stored_sessions):
             app.include_router(routes(user_scoped=user_scoped))
+    app.include_router(linked_artifacts())
     app.include_router(live_page())
     app.include_router(live_sockets())
     app.include_router(devtools_sockets())

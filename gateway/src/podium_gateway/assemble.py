@@ -1,5 +1,6 @@
 """All parts of one gateway, put together; the only module that knows every room."""
 
+import platform
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 from podium_gateway.app import build
 from podium_gateway.auth.authenticate import Authenticator
 from podium_gateway.auth.keys import Keyring
+from podium_gateway.auth.signed import LinkSigner
 from podium_gateway.faces.context import Parts
 from podium_gateway.internal import internal_app
 from podium_gateway.metrics import Gauges, Metrics
@@ -37,11 +39,13 @@ from podium_gateway.settings import Settings
 from podium_gateway.store.artifacts import Artifacts
 from podium_gateway.store.database import Database
 from podium_gateway.store.events import EventLog
+from podium_gateway.store.excerpts import Excerpts
 from podium_gateway.store.keys import Accounts
 from podium_gateway.store.objects import Objects
 from podium_gateway.store.sessions import SessionRecords
 from podium_gateway.store.states import SavedStates
 from podium_gateway.tunnels import RawTunnel, Tunnels
+from podium_gateway.views.recorded import Recorded
 from podium_protocol.sessions import Destinations
 from podium_protocol.signing import RequestSigner
 
@@ -89,7 +93,7 @@ def local_provisioner(settings: Settings, folders: Folders, environ: Mapping[str
         ),
         headless=settings.headless == "true" or (settings.headless == "auto" and not screen),
         warm=settings.warm,
-        node=_node(settings),
+        node=platform.node(),
     )
 
 
@@ -153,6 +157,14 @@ def assemble(settings: Settings, database: Database, provisioner: Provisioner, *
         tunnel=RawTunnel(),
         events=events,
         artifacts=artifacts,
+        recorded=Recorded(
+            Excerpts(database),
+            most_console=settings.max_console,
+            most_requests=settings.max_requests,
+            most_events=settings.max_events,
+        ),
+        links=LinkSigner.open(settings.home),
+        machine=platform.node(),
         metrics=metrics,
     )
     return Gateway(

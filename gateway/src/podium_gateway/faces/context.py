@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from podium_gateway.auth.authenticate import Authenticator
 from podium_gateway.auth.caller import Caller
+from podium_gateway.auth.signed import LinkSigner
 from podium_gateway.errors import Forbidden
 from podium_gateway.metrics import Metrics
 from podium_gateway.operations.core import Operations
@@ -17,6 +18,7 @@ from podium_gateway.settings import Settings
 from podium_gateway.store.artifacts import Artifacts
 from podium_gateway.store.events import EventLog
 from podium_gateway.tunnels import Tunnel, Tunnels
+from podium_gateway.views.recorded import Recorded
 
 __all__ = ["Called", "Parts", "Service", "admit", "parts_of"]
 
@@ -34,6 +36,10 @@ class Parts:
     tunnel: Tunnel
     events: EventLog
     artifacts: Artifacts
+    recorded: Recorded
+    links: LinkSigner
+    machine: str
+    """This host, where sessions run unless their place says another name."""
     metrics: Metrics
 
 

@@ -1,19 +1,27 @@
 """Absolute links in answers: from `PODIUM_PUBLIC_URL`, else from the Host that the request came to and the edge allowed."""
 
+from typing import Final
 from urllib.parse import quote
 
 from starlette.requests import HTTPConnection
 
 from podium_gateway.faces.context import parts_of
 
-__all__ = ["Links"]
+__all__ = ["LINKED", "Links"]
+
+LINKED: Final = "artifacts"
+"""First segment of signed links' paths."""
 
 
 class Links:
-    """Links for the caller of one request. None of them holds a token."""
+    """Links for the caller of one request. None of them holds a key."""
 
     def __init__(self, connection: HTTPConnection) -> None:
-        public = parts_of(connection).settings.public_url
+        parts = parts_of(connection)
+        self.machine = parts.machine
+        """The host to name for a session whose place is not known yet."""
+        self._signer = parts.links
+        public = parts.settings.public_url
         if public:
             self.base = public
         else:
@@ -33,6 +41,8 @@ class Links:
         """The page that shows the session's screen."""
         return f"{self.base}/users/{quote(user_id)}/vnc/{quote(session_id)}"
 
-    def artifact(self, session_id: str, artifact_id: str) -> str:
-        """An artifact's bytes."""
-        return f"{self.base}/api/sessions/{quote(session_id)}/artifacts/{quote(artifact_id)}"
+    def signed(self, session_uid: str, artifact_id: str, *, expires: int) -> str:
+        """An artifact's bytes, for whoever has the link, until that second since 1970."""
+        path = (LINKED, session_uid, artifact_id)
+        signature = self._signer.signature(path, expires=expires)
+        return f"{self.base}/{'/'.join(quote(part, safe='') for part in path)}?expires={expires}&signature={signature}"

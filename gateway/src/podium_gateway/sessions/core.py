@@ -7,6 +7,7 @@ hangs up changes nothing.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from podium_gateway.auth.caller import Caller
@@ -95,6 +96,10 @@ class Sessions:
         if record is None:
             raise SessionNotFound
         return record
+
+    async def counted(self, sessions: Sequence[LiveSession]) -> Mapping[str, SessionRecord]:
+        """What the store has counted of these, by uid."""
+        return await self._records.newest([one.uid for one in sessions])
 
     async def history(self, caller: Caller, *, limit: int, offset: int) -> tuple[list[SessionRecord], int]:
         """A page of the caller's sessions, ended ones too, newest first; and how many there are."""

@@ -7,11 +7,12 @@ from pydantic import ValidationError
 
 from podium_gateway.errors import InvalidRequest
 from podium_gateway.faces.context import Called, Service
-from podium_gateway.faces.rbs.models import ErrorBody, NavigateBody, NavigateView
+from podium_gateway.faces.family import router
+from podium_gateway.faces.rbs.models import NavigateBody, NavigateView
 from podium_gateway.faces.rbs.page_models import ActedView, ActionBody, LocationBody, LocationView
-from podium_gateway.faces.rbs.sessions import router
 from podium_gateway.faces.rendering import sentence
 from podium_gateway.faces.routes import SessionId
+from podium_gateway.faces.wire import ErrorBody
 from podium_protocol.operations import Navigate, SetLocation
 
 __all__ = ["BROWSER_FAULTS", "browser", "invalid"]

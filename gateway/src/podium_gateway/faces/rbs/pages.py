@@ -8,10 +8,10 @@ from fastapi.responses import Response
 
 from podium_gateway.errors import InvalidRequest
 from podium_gateway.faces.context import Called, Service
+from podium_gateway.faces.family import router
 from podium_gateway.faces.rbs.browser import BROWSER_FAULTS, invalid
 from podium_gateway.faces.rbs.models import ScreenshotView, clip_of
 from podium_gateway.faces.rbs.page_models import Ref, Selector, SizeView, TextView, TreeView, target_of
-from podium_gateway.faces.rbs.sessions import router
 from podium_gateway.faces.routes import SessionId
 from podium_gateway.operations.core import Image
 from podium_protocol.operations import ElementImage, Html, PageSize, ReadTree, Screenshot, Text

@@ -7,37 +7,49 @@ from fastapi import APIRouter, Body, Query, Request
 
 from podium_gateway.errors import SessionNotFound
 from podium_gateway.faces.context import Called, Service
+from podium_gateway.faces.family import router
 from podium_gateway.faces.links import Links
-from podium_gateway.faces.rbs.models import CreateSession, Deleted, ErrorBody, Pinged, SessionList, SessionView
-from podium_gateway.faces.routes import SIGNED, SessionId, SignedRoute, in_path
-from podium_gateway.sessions.runs import Wish
+from podium_gateway.faces.routes import SessionId
+from podium_gateway.faces.sapi.creating import CreateSession, wish_of
+from podium_gateway.faces.sapi.health import asked
+from podium_gateway.faces.sapi.showing import Deleted, Pinged, SessionDetails, SessionList, SessionView, details_of
+from podium_gateway.faces.wire import ErrorBody
+from podium_gateway.sessions.catalog import LiveSession
+from podium_gateway.store.sessions import SessionRecord
 
-__all__ = ["FAULTS", "PAGE", "router", "sessions"]
+__all__ = ["HISTORY", "PAGE", "sessions"]
 
 PAGE: Final = 30
 """Sessions in one page of `/api/sessions`, as its document says."""
+HISTORY: Final = 100
+"""Navigations in a session's details: what a person scrolls through. The events have them all."""
 
-FAULTS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": ErrorBody, "description": "The request is not valid; the sentence names the field."},
-    401: {"model": ErrorBody, "description": "No valid API key."},
-    404: {"model": ErrorBody, "description": "No such session of this caller."},
-}
 _TAKEN: Final[dict[int | str, dict[str, Any]]] = {
     403: {"model": ErrorBody, "description": "The id is live and another user's, or the path names another user."},
-    503: {"model": ErrorBody, "description": "All browsers are in use; `Retry-After` says when to try again."},
+    501: {"model": ErrorBody, "description": "`initialPrompt` is a task; there is no setting for a model yet."},
+    503: {
+        "model": ErrorBody,
+        "description": "All browsers are in use, the service is stopping, or `from` was given and nothing is stored"
+        " (`PODIUM_STORAGE`); `Retry-After` says when to try again.",
+    },
+}
+_NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
+    502: {"model": ErrorBody, "description": "The browser could not be started, or does not answer."},
+    503: {"model": ErrorBody, "description": "The browser is still starting; `Retry-After` says when to try again."},
+}
+_STUCK: Final[dict[int | str, dict[str, Any]]] = {
+    503: {"model": ErrorBody, "description": "The session is still being put away; `Retry-After` says when to try again."},
 }
 
 
-def router(*, user_scoped: bool, tag: str, of: str = "sessions") -> APIRouter:
-    """An empty router for one of the two path families."""
-    return APIRouter(
-        prefix=f"/api/users/{{user_id}}/{of}" if user_scoped else f"/api/{of}",
-        tags=[f"{tag} (user in the path)" if user_scoped else tag],
-        route_class=SignedRoute,
-        dependencies=[*SIGNED, *([in_path] if user_scoped else [])],
-        responses=FAULTS,
-        generate_unique_id_function=lambda route: f"{route.name}_of_user" if user_scoped else route.name,
-    )
+def _view(request: Request, live: LiveSession | None, record: SessionRecord | None) -> SessionView:
+    """A session that is live, or one that only the store has."""
+    links, now = Links(request), datetime.now(UTC)
+    if live is not None:
+        return SessionView.of_live(live, record, links, now=now)
+    if record is None:
+        raise SessionNotFound
+    return SessionView.of_record(record, links, now=now)
 
 
 def sessions(*, user_scoped: bool) -> APIRouter:
@@ -58,22 +70,18 @@ def sessions(*, user_scoped: bool) -> APIRouter:
 
         Without `limit`, `/api/sessions` gives pages of 30 and the path with the user gives all live ones.
         """
-        links, now = Links(request), datetime.now(UTC)
         if include_terminated:
             size = PAGE if limit is None else limit
             rows, total = await parts.sessions.history(caller, limit=size, offset=offset)
             live = {one.session_id: one for one in parts.sessions.all_live(caller)}
-            views = [
-                SessionView.of_live(live[row.session_id], links, now=now)
-                if row.live and row.session_id in live
-                else SessionView.of_record(row, links, now=now)
-                for row in rows
-            ]
+            views = [_view(request, live.get(row.session_id) if row.live else None, row) for row in rows]
         else:
             found = parts.sessions.all_live(caller)
             total = len(found)
             size = limit or (total if user_scoped else PAGE)
-            views = [SessionView.of_live(one, links, now=now) for one in found[offset : offset + size]]
+            page = found[offset : offset + size]
+            counted = await parts.sessions.counted(page)
+            views = [_view(request, one, counted.get(one.uid)) for one in page]
         return SessionList(sessions=views, count=len(views), total=total, hasMore=offset + len(views) < total)
 
     @routes.post("", summary="Create a session", responses=_TAKEN)
@@ -86,29 +94,36 @@ def sessions(*, user_scoped: bool) -> APIRouter:
         the browser wait for it.
         """
         wanted = body or CreateSession()
-        live = await parts.sessions.create(
-            caller, Wish(url=wanted.url, source=wanted.source, ephemeral=wanted.ephemeral), session_id=wanted.session_id
-        )
-        return SessionView.of_live(live, Links(request), now=datetime.now(UTC))
+        live = await parts.sessions.create(caller, wish_of(wanted), session_id=wanted.session_id)
+        return _view(request, live, (await parts.sessions.counted([live])).get(live.uid))
 
     @routes.get("/{session_id}", summary="Get a session")
-    async def get_session(request: Request, parts: Service, caller: Called, session_id: SessionId) -> SessionView:
-        """A live session; without the user in the path also one that has ended."""
-        links, now = Links(request), datetime.now(UTC)
+    async def get_session(request: Request, parts: Service, caller: Called, session_id: SessionId) -> SessionDetails:
+        """A live session, as its browser says it is now; without the user in the path also one that has ended.
+
+        With it come its navigation history, and how many actions and screenshots there were.
+        """
         try:
-            return SessionView.of_live(parts.sessions.live(caller, session_id), links, now=now)
+            live: LiveSession | None = parts.sessions.live(caller, session_id)
         except SessionNotFound:
             if user_scoped:
                 raise
-        return SessionView.of_record(await parts.sessions.record(caller, session_id), links, now=now)
+            live = None
+        status = None if live is None else await asked(live)
+        record = await parts.sessions.record(caller, session_id)
+        history = await parts.recorded.navigations(record, limit=HISTORY)
+        details = details_of(_view(request, live, record), record, list(history.entries))
+        if status is not None:
+            details.currentUrl, details.title = status.url, status.title
+        return details
 
-    @routes.post("/{session_id}/ping", summary="Keep a session alive")
+    @routes.post("/{session_id}/ping", summary="Keep a session alive", responses=_NOT_READY)
     async def ping_session(parts: Service, caller: Called, session_id: SessionId) -> Pinged:
         """Begin the idle time anew."""
         await parts.sessions.ping(parts.sessions.live(caller, session_id))
         return Pinged(session_id=session_id, sessionId=session_id)
 
-    @routes.delete("/{session_id}", summary="End a session")
+    @routes.delete("/{session_id}", summary="End a session", responses=_STUCK)
     async def delete_session(parts: Service, caller: Called, session_id: SessionId) -> Deleted:
         """Save its state and close its browser; answers when nothing is left running. What it recorded stays."""
         await parts.sessions.end(parts.sessions.live(caller, session_id))

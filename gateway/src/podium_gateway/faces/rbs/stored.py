@@ -6,10 +6,10 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
 from podium_gateway.faces.context import Called, Service
-from podium_gateway.faces.rbs.models import ErrorBody, Time
-from podium_gateway.faces.rbs.sessions import router
+from podium_gateway.faces.family import router
 from podium_gateway.faces.routes import SessionId
 from podium_gateway.faces.urls import OpenableUrl
+from podium_gateway.faces.wire import ErrorBody, Time
 from podium_gateway.sessions.stored import StoredSession
 
 __all__ = ["stored_sessions"]

@@ -1,47 +1,4 @@
-"""How the gateway says no: one tree of errors, which each face renders in its own words.
-
-Each class has the HTTP status, a stable `code`, and for what may be tried again the seconds to wait (`Retry-After`)::
-
-    PodiumError                        500 internal
-    ├── InvalidRequest                 400 invalid_request
-    │   └── PayloadTooLarge            413 payload_too_large
-    ├── Unauthenticated                401 unauthenticated
-    ├── Forbidden                      403 forbidden
-    │   ├── SessionTaken               403 session_taken         the id is live and another user's
-    │   └── LinkRefused                403 link_refused          not signed here, changed, or expired
-    ├── NotFound                       404 not_found
-    │   ├── UserNotFound               404 user_not_found
-    │   ├── KeyNotFound                404 key_not_found
-    │   ├── SessionNotFound            404 session_not_found
-    │   │   └── SessionEnded           404 session_ended         it was there; its browser is gone
-    │   ├── PageNotFound               404 page_not_found
-    │   ├── ElementNotFound            404 element_not_found     502 where a face says so, as all of a page's own
-    │   ├── ArtifactNotFound           404 artifact_not_found
-    │   └── StateNotFound              404 state_not_found
-    ├── Conflict                       409 conflict
-    │   ├── SessionLive                409 session_live          the id is live and the caller's own
-    │   ├── UserExists                 409 user_exists
-    │   ├── StaleRun                   409 stale_run             an older or ended run tried to write
-    │   ├── DialogOpen                 409 dialog_open
-    │   ├── ElementNotUsable           409 element_not_usable    hidden, disabled, covered, moving
-    │   ├── RefGone                    409 ref_gone              of an earlier tree or document
-    │   └── NoScreen                   409 no_screen
-    ├── RateLimited                    429 rate_limited          retry after 1 s
-    ├── Internal                       500 internal
-    ├── NotOffered                     501 not_offered           this version cannot do that, whoever asks
-    ├── BrowserFailed                  502 browser_failed
-    │   ├── NavigationFailed           502 navigation_failed
-    │   ├── PageCrashed                502 page_crashed
-    │   └── BrowserGone                502 browser_gone
-    ├── Unavailable                    503 unavailable           retry after 1 s
-    │   ├── CapacityExhausted          503 capacity_exhausted    retry after 5 s
-    │   ├── SessionNotReady            503 session_not_ready     retry after 1 s
-    │   ├── StorageOff                 503 storage_off           until an operator turns it on
-    │   └── ShuttingDown               503 shutting_down         retry after 5 s
-    └── BrowserTimeout                 504 browser_timeout       502 where a face says so
-
-The message is for the caller: it names no path, address, key or statement of the gateway's own.
-"""
+"""Errors of the service itself: who asks, for what, and whether there is room."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -145,20 +102,6 @@ class SessionEnded(SessionNotFound):
     default_message = "the session has ended"
 
 
-class PageNotFound(NotFound):
-    """No page of that target id in the session."""
-
-    code = "page_not_found"
-    default_message = "page not found"
-
-
-class ElementNotFound(NotFound):
-    """Nothing on the page matches."""
-
-    code = "element_not_found"
-    default_message = "nothing on the page matches"
-
-
 class ArtifactNotFound(NotFound):
     """No artifact of that id in the session."""
 
@@ -202,34 +145,6 @@ class StaleRun(Conflict):
     default_message = "a newer run of the session has taken over"
 
 
-class DialogOpen(Conflict):
-    """A dialog of the page is in the way; `details` say what it says."""
-
-    code = "dialog_open"
-    default_message = "a dialog is open"
-
-
-class ElementNotUsable(Conflict):
-    """The element is there, and a person could not use it now."""
-
-    code = "element_not_usable"
-    default_message = "the element cannot be used now"
-
-
-class RefGone(Conflict):
-    """A ref of an earlier tree, or of a document that is gone."""
-
-    code = "ref_gone"
-    default_message = "the ref is of an earlier page; read the tree again"
-
-
-class NoScreen(Conflict):
-    """A live view was asked of a browser without a screen."""
-
-    code = "no_screen"
-    default_message = "the browser is headless: there is no screen to watch"
-
-
 class RateLimited(PodiumError):
     """Too many requests of this caller."""
 
@@ -249,35 +164,6 @@ class NotOffered(PodiumError):
     status = 501
     code = "not_offered"
     default_message = "this version of Podium does not offer that"
-
-
-class BrowserFailed(PodiumError):
-    """The browser refused or could not do what was asked."""
-
-    status = 502
-    code = "browser_failed"
-    default_message = "the browser could not do that"
-
-
-class NavigationFailed(BrowserFailed):
-    """The page did not load; the message is the network's own word."""
-
-    code = "navigation_failed"
-    default_message = "navigation failed"
-
-
-class PageCrashed(BrowserFailed):
-    """The renderer of the page died."""
-
-    code = "page_crashed"
-    default_message = "the page has crashed"
-
-
-class BrowserGone(BrowserFailed):
-    """The browser, or its agent, went away in the middle of it."""
-
-    code = "browser_gone"
-    default_message = "the browser is gone"
 
 
 class Unavailable(PodiumError):
@@ -318,11 +204,3 @@ class ShuttingDown(Unavailable):
     code = "shutting_down"
     default_message = "the gateway is shutting down"
     default_retry_after = 5.0
-
-
-class BrowserTimeout(PodiumError):
-    """The browser did not answer, or the page did not load, within the time the request allowed."""
-
-    status = 504
-    code = "browser_timeout"
-    default_message = "the browser took too long"

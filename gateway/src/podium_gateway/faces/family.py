@@ -1,0 +1,32 @@
+"""The two families of paths: `/api/…`, and the same below `/api/users/{user_id}`. A router is made once for each."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter
+
+from podium_gateway.faces.routes import SIGNED, SignedRoute, in_path
+from podium_gateway.faces.wire import ErrorBody
+
+__all__ = ["FAULTS", "router"]
+
+FAULTS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": ErrorBody, "description": "The request is not valid; the sentence names the field."},
+    401: {"model": ErrorBody, "description": "No valid API key."},
+    404: {"model": ErrorBody, "description": "No such session of this caller."},
+    413: {"model": ErrorBody, "description": "The body is larger than is allowed."},
+}
+_OTHERS: Final[dict[int | str, dict[str, Any]]] = {
+    403: {"model": ErrorBody, "description": "The user in the path is not the one of the key."}
+}
+
+
+def router(*, user_scoped: bool, tag: str, of: str = "sessions") -> APIRouter:
+    """An empty router for one of the two path families."""
+    return APIRouter(
+        prefix=f"/api/users/{{user_id}}/{of}" if user_scoped else f"/api/{of}",
+        tags=[f"{tag} (user in the path)" if user_scoped else tag],
+        route_class=SignedRoute,
+        dependencies=[*SIGNED, *([in_path] if user_scoped else [])],
+        responses={**FAULTS, **(_OTHERS if user_scoped else {})},
+        generate_unique_id_function=lambda route: f"{route.name}_of_user" if user_scoped else route.name,
+    )
