@@ -18,7 +18,6 @@ from podium_protocol.sessions import AgentStatus, AttachRequest, Connections, Sa
 from podium_protocol.signing import RequestSigner
 from podium_system.splice import Target
 
-
 JPEG = b"\xff\xd8jpeg"
 ANSWERS: dict[str, Any] = {
     "navigate": {"page": "P1", "frame_id": "F1", "url": "", "status": 200},

@@ -106,8 +106,28 @@ async def _data(request: Request) -> Response:
     return JSONResponse({"from": "site", "name": request.path_params["name"]})
 
 
+async def _sign_in(request: Request) -> Response:
+    """A cookie of the browser's session that no script sees."""
+    answer = JSONResponse({})
+    answer.set_cookie("user", request.query_params["user"], httponly=True)
+    return answer
+
+
+async def _sign_out(_: Request) -> Response:
+    answer = JSONResponse({})
+    answer.delete_cookie("user", httponly=True)
+    return answer
+
+
+async def _me(request: Request) -> Response:
+    return JSONResponse({"user": request.cookies.get("user")})
+
+
 def _app(site: Site) -> ASGIApp:
     routes = [
+        Route("/sign-in", _sign_in, methods=["POST"]),
+        Route("/sign-out", _sign_out, methods=["POST"]),
+        Route("/me", _me),
         Route("/first/{name}", _first),
         Route("/upload", _upload, methods=["POST"]),
         Route("/report", _report),

@@ -1,0 +1,343 @@
+"""Coming back: whoever was signed in is, whoever has signed out is not, however the session ended."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.account import NOBODY, Account, signed_in
+from support.cdp import RawClient
+from support.ends import end_of
+from support.podium import Podium, running_podium
+from support.records import events_of
+from support.site import Site
+from support.traces import traces_of
+from support.waiting import eventually
+
+pytestmark = pytest.mark.browser
+
+
+@contextmanager
+def own_gateway(**settings: str) -> Iterator[Podium]:
+    """A gateway in a home of its own, without warm browsers, so that each agent is a session's."""
+    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
+    try:
+        with running_podium(home, PODIUM_WARM="0", **settings) as running:
+            yield running
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def steady() -> Iterator[Podium]:
+    """Sessions end when they are told to, or soon after their last client has left."""
+    with own_gateway(PODIUM_DISCONNECT_GRACE="0.2") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hurried() -> Iterator[Podium]:
+    """Sessions end soon by themselves."""
+    with own_gateway(PODIUM_IDLE_TIMEOUT="4", PODIUM_MAX_LIFETIME="15") as running:
+        yield running
+
+
+async def delete(account: Account) -> None:
+    assert (await account.podium.http.delete(account.path)).status_code == 200
+
+
+async def leave(account: Account) -> None:
+    async with RawClient.connect(account.podium.ws_url(account.session_id)) as client:
+        await client.command("Browser.getVersion")
+
+
+async def close_the_browser(account: Account) -> None:
+    async with RawClient.connect(account.podium.ws_url(account.session_id)) as client:
+        await client.send("Browser.close")
+        await client.closed()
+
+
+async def wait(_: Account) -> None:
+    """It ends by itself when nobody does anything."""
+
+
+async def use_until_the_end(account: Account) -> None:
+    async def refused() -> bool:
+        return (await account.podium.http.post(f"{account.path}/ping")).status_code != 200
+
+    await eventually(refused, what="the end of its lifetime", limit=40)
+
+
+async def kill_chromium(account: Account) -> None:
+    os.kill(traces_of(account.podium)[0].chromium, signal.SIGKILL)
+
+
+async def kill_the_agent(account: Account) -> None:
+    os.kill(traces_of(account.podium)[0].agent, signal.SIGKILL)
+
+
+End = Callable[[Account], Awaitable[None]]
+ORDERLY: dict[str, tuple[End, str, str]] = {
+    "DELETE": (delete, "steady", "Requested"),
+    "the last client leaves": (leave, "steady", "LastDisconnect"),
+    "nobody uses it": (wait, "hurried", "IdleTimeout"),
+    "its lifetime is over": (use_until_the_end, "hurried", "LifetimeExceeded"),
+}
+SUDDEN: dict[str, tuple[End, str, str]] = {
+    "its client closes the browser": (close_the_browser, "steady", "Requested"),
+    "SIGKILL to Chromium": (kill_chromium, "steady", "BrowserCrashed"),
+    "SIGKILL to the agent": (kill_the_agent, "steady", "AgentCrashed"),
+}
+ENDS = ORDERLY | SUDDEN
+
+
+@pytest.mark.parametrize("way", ENDS)
+async def test_signed_in_stays_signed_in_and_signed_out_stays_signed_out(
+    way: str, request: pytest.FixtureRequest, site: Site
+) -> None:
+    end, gateway, reason = ENDS[way]
+    account = Account(request.getfixturevalue(gateway), site, f"end-{list(ENDS).index(way)}")
+
+    async def over(name: str | None) -> None:
+        if way in SUDDEN:  # what has not been saved a second after it happened would be lost
+            await account.is_stored(name)
+        await end(account)
+        assert (await end_of(account.podium, account.session_id, limit=30))["reason"] == reason
+
+    await account.begin()
+    await account.says(NOBODY)
+    await account.sign_in("ada")
+    await over("ada")
+
+    await account.resume()
+    await account.says(signed_in("ada"))
+    assert await account.url() == f"{account.page}#in"
+    await account.sign_out()
+    await over(None)
+
+    await account.resume()
+    await account.says(NOBODY)
+    await delete(account)
+
+
+async def test_a_killed_gateway_forgets_nobody(site: Site) -> None:
+    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
+    try:
+        for name, expected in (("ada", NOBODY), (None, signed_in("ada")), (None, NOBODY)):
+            with running_podium(home, PODIUM_WARM="0") as podium:
+                account = Account(podium, site, "survivor")
+                await account.resume(url=account.page)
+                await account.says(expected)
+                if name is not None:
+                    await account.sign_in(name)
+                elif expected != NOBODY:
+                    await account.sign_out()
+                await account.is_stored(name)
+                podium.stop(signal.SIGKILL)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+LEAVING: dict[str, End] = {"DELETE": delete, "SIGKILL to Chromium": kill_chromium}
+
+
+@pytest.mark.parametrize("way", LEAVING)
+async def test_signing_out_while_leaving_for_another_site_is_noticed(way: str, steady: Podium, site: Site) -> None:
+    account = Account(steady, site, f"leaving-{list(LEAVING).index(way)}")
+    await account.begin()
+    await account.sign_in("ada")
+    await account.is_stored("ada")
+
+    await account.click("leave")
+    if way != "DELETE":
+        await account.is_stored(None)
+    await LEAVING[way](account)
+    await end_of(steady, account.session_id)
+
+    await account.resume(url=account.page)
+    await account.says(NOBODY)
+    await delete(account)
+
+
+async def test_a_fork_is_as_its_source_is_now_and_then_another(steady: Podium, site: Site) -> None:
+    source, fork = Account(steady, site, "source"), Account(steady, site, "fork")
+    await source.begin()
+    await source.sign_in("ada")
+    await fork.begin(**{"from": "source"})  # at once: what the source has not saved yet belongs to it, too
+    await fork.says(signed_in("ada"))
+    await fork.sign_in("bob")
+    await source.click("out")
+    await source.says(NOBODY)
+    await fork.says(signed_in("bob"))
+    for each in (source, fork):
+        await delete(each)
+
+    for each, expected in ((source, NOBODY), (fork, signed_in("bob"))):
+        await each.resume()
+        await each.says(expected)
+        await delete(each)
+
+
+async def test_a_fork_of_a_session_that_has_ended(steady: Podium, site: Site) -> None:
+    source = Account(steady, site, "old-source")
+    await source.begin()
+    await source.sign_in("ada")
+    await delete(source)
+    fork = Account(steady, site, "new-fork")
+    await fork.begin(**{"from": "old-source"})
+    await fork.says(signed_in("ada"))
+    await delete(fork)
+
+
+async def test_an_ephemeral_session_leaves_nothing(steady: Podium, site: Site) -> None:
+    account = Account(steady, site, "fleeting")
+    await account.begin(ephemeral=True)
+    await account.sign_in("ada")
+    await delete(account)
+    assert (await steady.http.get("/api/stored-sessions/fleeting")).status_code == 404
+    await account.begin(ephemeral=True)
+    await account.says(NOBODY)
+    await delete(account)
+
+
+async def test_an_ephemeral_run_leaves_what_was_stored_as_it_was(steady: Podium, site: Site) -> None:
+    account = Account(steady, site, "kept")
+    await account.begin()
+    await account.sign_in("ada")
+    await delete(account)
+    before = await account.stored()
+
+    await account.resume(ephemeral=True)
+    await account.says(signed_in("ada"))
+    await account.sign_out()
+    await delete(account)
+
+    assert await account.stored() == before
+
+
+@asynccontextmanager
+async def visited(podium: Podium, session_id: str, **query: str) -> AsyncIterator[RawClient]:
+    """A session made by connecting to it."""
+    async with RawClient.connect(podium.ws_url(session_id, **query)) as client:
+        yield client
+
+
+async def test_a_fork_and_an_ephemeral_session_by_websocket(steady: Podium, site: Site) -> None:
+    source, fork = Account(steady, site, "ws-source"), Account(steady, site, "ws-fork")
+    await source.begin()
+    await source.sign_in("ada")
+    await delete(source)
+
+    async with visited(steady, "ws-fork", **{"from": "ws-source", "ephemeral": "true"}):
+        await fork.says(signed_in("ada"))
+        assert await fork.url() == f"{source.page}#in"
+    await end_of(steady, "ws-fork")
+    assert (await steady.http.get("/api/stored-sessions/ws-fork")).status_code == 404
+
+
+async def test_contexts_of_a_client_are_neither_seeded_nor_saved(steady: Podium, site: Site) -> None:
+    account = Account(steady, site, "private")
+    await account.begin()
+    await account.sign_in("ada")
+    await delete(account)
+    await account.resume()
+    await account.says(signed_in("ada"))
+
+    async with RawClient.connect(steady.ws_url("private")) as client:
+        context = (await client.command("Target.createBrowserContext"))["browserContextId"]
+        page = f"{account.page}?private"
+        await client.command("Target.createTarget", {"url": page, "browserContextId": context})
+
+        async def shown(expected: str) -> None:
+            async def said() -> bool:
+                return expected in await client.evaluate("document.body?.innerText ?? ''", on=page)
+
+            await eventually(said, what=f"the private page to say {expected!r}")
+
+        await shown(NOBODY)
+        await client.evaluate("document.getElementById('name').value = 'eve', enter()", on=page)
+        page = f"{page}#in"
+        await shown(signed_in("eve"))
+    await end_of(steady, "private")
+
+    state = await account.stored()
+    assert state is not None
+    assert "eve" not in state.model_dump_json()
+    assert state.url == f"{account.page}#in"
+    await account.is_stored("ada")
+
+
+async def test_a_frame_of_another_site_has_a_storage_of_its_own(steady: Podium, site: Site) -> None:
+    account = Account(steady, site, "framed")
+    other = f"{site.other_url}/account.html"
+    await account.begin()
+    await account.says(NOBODY)
+    embed = f"""new Promise((done) => {{
+        const frame = Object.assign(document.createElement('iframe'), {{src: {other!r}, onload: done}});
+        document.body.append(frame);
+    }}).then(() => true)"""
+    store = "localStorage.user = 'framed', sessionStorage.user = 'framed', true"
+    async with RawClient.connect(steady.ws_url("framed")) as client:
+        await client.evaluate(embed, on=account.page)
+        await client.evaluate(store, on=other)
+        await client.evaluate("localStorage.own = 'page', true", on=account.page)
+    await end_of(steady, "framed")
+    state = await account.stored()
+    assert state is not None
+    assert [(one.origin, one.local_storage, one.session_storage) for one in state.origins] == [(site.url, {"own": "page"}, {})]
+
+
+async def test_stored_sessions_over_rest(steady: Podium, site: Site) -> None:
+    account = Account(steady, site, "rest")
+    http, path = steady.http, "/api/stored-sessions/rest"
+    await account.begin()
+    await account.sign_in("ada")
+    await account.is_stored("ada")
+    refused = await http.delete(path)
+    assert (refused.status_code, refused.json()["code"]) == (409, "session_live")
+    await delete(account)
+
+    assert "rest" in (await http.get("/api/stored-sessions")).json()["sessions"]
+    assert (await http.get(path)).json()["metadata"] == {"url": f"{account.page}#in"}
+    other = f"{site.url}/form.html"
+    assert (await http.put(path, json={"url": other})).json()["metadata"] == {"url": other}
+    await account.resume()
+
+    async def arrived() -> bool:
+        return await account.url() == other
+
+    await eventually(arrived, what="the new URL")
+    await account.go(account.page)
+    await account.says(signed_in("ada"))
+    await delete(account)
+
+    assert (await http.delete(path)).json() == {"session_id": "rest", "deleted": True}
+    assert (await http.delete(path)).status_code == 404
+    await account.begin()
+    await account.says(NOBODY)
+    await delete(account)
+
+
+async def test_every_operation_is_in_the_log_and_none_of_what_was_typed(steady: Podium, site: Site) -> None:
+    account = Account(steady, site, "logged")
+    await account.begin()
+    await account.sign_in("secretive")
+    http: httpx.AsyncClient = steady.http
+    assert (await http.get(f"{account.path}/screenshot", params={"raw": "true"})).content[:2] == b"\xff\xd8"
+    assert (await http.post(f"{account.path}/action", json={"kind": "click", "selector": "#none"})).status_code == 502
+    await delete(account)
+
+    events = await events_of(http, "logged")
+    done = [each for each in events if each["type"] == "operation"]
+    assert events[-1]["type"] == "session.ended"
+    assert "secretive" not in str(done)
+    kinds = [(each["data"]["type"], each["data"]["success"]) for each in done]
+    assert kinds[-2:] == [("screenshot", True), ("action", False)]
+    assert done[-1]["data"]["code"] == "element_not_found"
+    assert done[-2]["blob"] in [one["objectId"] for one in (await http.get(f"{account.path}/artifacts")).json()["artifacts"]]
