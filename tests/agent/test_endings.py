@@ -16,8 +16,8 @@ from podium_protocol.sessions import DisconnectPolicy, EndRequest
 from podium_system.processes import descendants, facts
 from support.agent import Agent, agent_folder, running_agent, spawned
 from support.inline import Inline
+from support.podium import display_is_stale
 from support.receiver import Receiver
-from support.traces import display_is_stale
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -78,8 +78,12 @@ async def test_nobody_uses_it():
 async def test_pings_and_operations_are_use_and_an_idle_client_is_not(site: Inline):
     async with session("--headless", idle_timeout=1.5) as agent, agent.client() as client:
         used = time.monotonic() + 2.5
-        while time.monotonic() < used:
+
+        async def used_for_a_while() -> bool:
             await agent.call("POST", "/ping")
+            return time.monotonic() > used
+
+        await eventually(used_for_a_while, what="longer than it may be idle")
         await client.command("Browser.getVersion")
         assert (await agent.status()).idle_seconds < 1.5
         await over(agent, EndReason.IDLE_TIMEOUT)

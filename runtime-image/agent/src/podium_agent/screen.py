@@ -83,7 +83,7 @@ class Screen:
             *as_child(command, uid=self._folder.uid),
             env=self._folder.environment() | {"DISPLAY": display.name, "XAUTHORITY": str(self._folder.xauthority)},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )

@@ -1,0 +1,66 @@
+"""A viewer of the live view: just enough RFB (RFC 6143) over a WebSocket to shake hands, look once, point and type."""
+
+import asyncio
+import struct
+from dataclasses import dataclass
+
+from websockets.asyncio.client import ClientConnection
+
+LIMIT = 15.0
+"""Seconds for one message of the server."""
+
+
+@dataclass(slots=True)
+class Viewer:
+    """A connected viewer; `width` and `height` of the picture in pixels."""
+
+    socket: ClientConnection
+    width: int = 0
+    height: int = 0
+    _held: bytes = b""
+
+    @classmethod
+    async def join(cls, socket: ClientConnection) -> "Viewer":
+        """Do the handshake, without a password, beside other viewers."""
+        viewer = cls(socket)
+        assert await viewer._read(12) == b"RFB 003.008\n"
+        await socket.send(b"RFB 003.008\n")
+        (kinds,) = await viewer._read(1)
+        assert 1 in await viewer._read(kinds), "security type None is offered"
+        await socket.send(b"\x01")
+        assert await viewer._read(4) == bytes(4), "accepted"
+        await socket.send(b"\x01")
+        viewer.width, viewer.height = struct.unpack(">HH", await viewer._read(4))
+        _, name = struct.unpack(">16sI", await viewer._read(20))
+        await viewer._read(name)
+        return viewer
+
+    async def picture(self) -> bytes:
+        """Ask for the whole picture and give the first rectangle's pixels as they come, 32 bits each."""
+        await self.socket.send(struct.pack(">BxHi", 2, 1, 0))  # raw encoding only
+        await self.socket.send(struct.pack(">BBHHHH", 3, 0, 0, 0, self.width, self.height))
+        kind, rectangles = struct.unpack(">BxH", await self._read(4))
+        assert (kind, rectangles > 0) == (0, True)
+        _, _, width, height, encoding = struct.unpack(">HHHHi", await self._read(12))
+        assert encoding == 0
+        return await self._read(width * height * 4)
+
+    async def click(self, x: int, y: int) -> None:
+        """Press and release the left button there."""
+        for mask in (0, 1, 0):
+            await self.socket.send(struct.pack(">BBHH", 5, mask, x, y))
+
+    async def type(self, text: str) -> None:
+        """Press and release a key for each letter."""
+        for letter in text:
+            for down in (1, 0):
+                await self.socket.send(struct.pack(">BBxxI", 4, down, ord(letter)))
+
+    async def _read(self, count: int) -> bytes:
+        async with asyncio.timeout(LIMIT):
+            while len(self._held) < count:
+                message = await self.socket.recv()
+                assert isinstance(message, bytes), "binary frames only"
+                self._held += message
+        found, self._held = self._held[:count], self._held[count:]
+        return found
