@@ -10,6 +10,7 @@ from typing import Final
 from progress import ROOT
 
 GENERATED: Final[dict[str, list[str]]] = {
+    "docs/api.md": ["-m", "podium_gateway.apidoc"],
     "docs/settings.md": ["-m", "podium_gateway.settings"],
 }
 """File below the checkout -> arguments for Python that print its content."""

@@ -1,7 +1,7 @@
 """The public app: the faces, put together over the parts of one running service."""
 
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 
@@ -19,7 +19,7 @@ from podium_gateway.faces.sapi.health import session_health
 from podium_gateway.faces.sapi.records import records
 from podium_gateway.system import system
 
-__all__ = ["build"]
+__all__ = ["build", "described"]
 
 _ABOUT: Final = """A browser of its own for every caller: create a session, drive it over CDP
 (`wss://…/ws/{session_id}?mode=browser&access_token=KEY`, for Playwright and Puppeteer as they come), watch it live, end it.
@@ -28,16 +28,25 @@ Every path below `/api` needs an API key: `Authorization: Bearer KEY`, `X-API-Ke
 in the query. Connecting to `/ws/{session_id}` creates the session where there is none; the last connection leaving ends it."""
 
 
-def build(parts: Parts) -> FastAPI:
-    """The ASGI app; serve it with uvicorn and `ws=podium_system.splice.SpliceProtocol`."""
-    app = FastAPI(
+class _Podium(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """Without FastAPI's 422 and its bodies: a request that is not valid is answered with 400 here."""
+        api = super().openapi()
+        for operation in (operation for methods in api["paths"].values() for operation in methods.values()):
+            operation["responses"].pop("422", None)
+        for name in ("HTTPValidationError", "ValidationError"):
+            api["components"]["schemas"].pop(name, None)
+        return api
+
+
+def described() -> FastAPI:
+    """Every route, and what it says of itself, without a service behind it; documentation is made from this."""
+    app = _Podium(
         title="Podium",
         summary="A browser of its own for every caller.",
         description=_ABOUT,
         version=version("podium-gateway"),
     )
-    app.state.parts = parts
-    app.add_middleware(Edge, settings=parts.settings, metrics=parts.metrics)
     rendering.install(app)
     for user_scoped in (False, True):
         for routes in (sessions, session_health, browser, pages, records, artifacts, stored_sessions):
@@ -47,5 +56,13 @@ def build(parts: Parts) -> FastAPI:
     app.include_router(live_sockets())
     app.include_router(devtools_sockets())
     app.include_router(system())
+    return app
+
+
+def build(parts: Parts) -> FastAPI:
+    """The ASGI app; serve it with uvicorn and `ws=podium_system.splice.SpliceProtocol`."""
+    app = described()
+    app.state.parts = parts
+    app.add_middleware(Edge, settings=parts.settings, metrics=parts.metrics)
     app.mount("/novnc", novnc_files(parts.settings.novnc))
     return app

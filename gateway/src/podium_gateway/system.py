@@ -16,7 +16,7 @@ class Health(BaseModel):
 
     status: Literal["healthy"] = "healthy"
     service: Literal["remote-browser-service"] = "remote-browser-service"
-    active_sessions: int = Field(examples=[2])
+    active_sessions: int = Field(description="Live sessions of all users.", examples=[2])
 
 
 def system() -> APIRouter:
@@ -28,7 +28,12 @@ def system() -> APIRouter:
         """Answers as long as the service takes requests."""
         return Health(active_sessions=parts.sessions.count())
 
-    @routes.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)
+    @routes.get(
+        "/metrics",
+        summary="Numbers for Prometheus",
+        response_class=PlainTextResponse,
+        responses={200: {"description": "Prometheus text format."}},
+    )
     async def metrics(parts: Service) -> Response:
         """Prometheus text format."""
         return Response(parts.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 
 class PodiumError(Exception):
-    """Root of everything the gateway raises on purpose; `details` goes to the caller as JSON."""
+    """A fault of the service itself; the root of everything the gateway raises on purpose."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
@@ -15,6 +15,7 @@ class PodiumError(Exception):
     def __init__(self, message: str = "", *, details: Mapping[str, object] | None = None, retry_after: float | None = None) -> None:
         self.message = message or self.default_message
         self.details: dict[str, object] = dict(details or {})
+        """Goes to the caller as JSON."""
         self.retry_after = self.default_retry_after if retry_after is None else retry_after
         """Seconds; None where trying again changes nothing."""
         super().__init__(self.message)

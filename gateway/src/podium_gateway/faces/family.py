@@ -20,12 +20,25 @@ _OTHERS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
+class _Route(SignedRoute):
+    """Of the errors that the families have in common, a route names those that it can answer with."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        possible = {**self.responses}
+        if self.body_field is None:
+            possible.pop(413, None)
+            if "{session_id}" not in self.path:
+                possible.pop(404, None)
+        self.responses = possible
+
+
 def router(*, user_scoped: bool, tag: str, of: str = "sessions") -> APIRouter:
     """An empty router for one of the two path families."""
     return APIRouter(
         prefix=f"/api/users/{{user_id}}/{of}" if user_scoped else f"/api/{of}",
         tags=[f"{tag} (user in the path)" if user_scoped else tag],
-        route_class=SignedRoute,
+        route_class=_Route,
         dependencies=[*SIGNED, *([in_path] if user_scoped else [])],
         responses={**FAULTS, **(_OTHERS if user_scoped else {})},
         generate_unique_id_function=lambda route: f"{route.name}_of_user" if user_scoped else route.name,

@@ -19,7 +19,8 @@ Time = Annotated[datetime, PlainSerializer(_utc, return_type=str, when_used="jso
 class Body(BaseModel):
     """Base of what comes in. Strict: "30" is no number. Fields that we do not know belong to another document."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    # Python's JSON reader takes NaN and Infinity, which are no numbers to anybody else.
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
 
 class ErrorBody(BaseModel):

@@ -18,7 +18,8 @@ from podium_protocol.operations import Navigate, SetLocation
 __all__ = ["BROWSER_FAULTS", "browser", "invalid"]
 
 BROWSER_FAULTS: Final[dict[int | str, dict[str, Any]]] = {
-    502: {"model": ErrorBody, "description": "The browser could not do it; the sentence is its own, `code` says of which kind."}
+    502: {"model": ErrorBody, "description": "The browser could not do it; the sentence is its own, `code` says of which kind."},
+    503: {"model": ErrorBody, "description": "The browser is still starting; `Retry-After` says when to try again."},
 }
 
 

@@ -14,17 +14,21 @@ class NavigateBody(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"url": "https://example.com", "timeout": 30}]})
 
-    url: OpenableUrl = Field(max_length=65536)
+    url: OpenableUrl = Field(
+        max_length=65536,
+        description="http, https or data, or about:blank; other schemes are refused.",
+        examples=["https://example.com"],
+    )
     timeout: float = Field(default=30, gt=0, le=600, description="Seconds to wait for the load event.")
-    block_images: bool = Field(default=False, alias="blockImages")
-    new_tab: bool = Field(default=False, alias="newTab")
+    block_images: bool = Field(default=False, alias="blockImages", description="Load no images until the next navigation.")
+    new_tab: bool = Field(default=False, alias="newTab", description="In a new tab, which is the active one from then on.")
 
 
 class NavigateView(BaseModel):
     """Where the page is now."""
 
-    url: str = Field(examples=["https://example.com/"])
-    frameId: str  # noqa: N815
+    url: str = Field(description="After redirects.", examples=["https://example.com/"])
+    frameId: str = Field(description="The page's own frame, as DevTools names it.")  # noqa: N815
     targetId: str = Field(description="The tab.")  # noqa: N815
     status: int | None = Field(default=None, description="HTTP status, where there was one.")
     download: bool = Field(default=False, description="The URL was a download; the page stayed where it was.")
@@ -34,7 +38,7 @@ class ScreenshotView(BaseModel):
     """An image in JSON; `raw=true` gives the bytes."""
 
     format: str = Field(examples=["jpeg"])
-    base64: str
+    base64: str = Field(description="The image's bytes.", examples=["/9j/4AAQSkZJRg..."])
 
 
 def clip_of(x: int, y: int, width: int | None, height: int | None) -> Clip | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from podium_gateway.faces.wire import Body
 from podium_protocol.operations import Action, Kind, Node
 
 __all__ = [
@@ -40,12 +41,7 @@ def target_of(selector: str | None, ref: str | None) -> str | None:
     return ref if selector is None else selector
 
 
-class _Body(BaseModel):
-    # Strict: "30" is no number. Python's JSON reader takes NaN and Infinity, which no page knows.
-    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
-
-
-class LocationBody(_Body):
+class LocationBody(Body):
     """Where to be."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"latitude": 37.7749, "longitude": -122.4194, "accuracy": 100}]})
@@ -63,7 +59,7 @@ class LocationView(BaseModel):
     accuracy: float = Field(examples=[100])
 
 
-class ActionBody(_Body):
+class ActionBody(Body):
     """What to do, with mouse and keys as a person would."""
 
     model_config = ConfigDict(
@@ -79,13 +75,13 @@ class ActionBody(_Body):
         }
     )
 
-    kind: Kind
+    kind: Kind = Field(description="What to do.", examples=["click"])
     selector: Selector | None = None
     ref: Ref | None = None
     x: float | None = Field(
         default=None, ge=-100_000, le=100_000, description="For `click` and `hover`: in the viewport, with `y`."
     )
-    y: float | None = Field(default=None, ge=-100_000, le=100_000)
+    y: float | None = Field(default=None, ge=-100_000, le=100_000, description="With `x`.")
     text: str | None = Field(default=None, max_length=1_000_000, description="For `type` and `fill`.")
     key: str | None = Field(
         default=None,
@@ -116,7 +112,7 @@ class ActionBody(_Body):
 class ActedView(BaseModel):
     """It was done."""
 
-    kind: Kind
+    kind: Kind = Field(examples=["click"])
     ok: bool = True
     url: str = Field(description="Where the page is now.")
 
@@ -124,16 +120,24 @@ class ActedView(BaseModel):
 class TreeView(BaseModel):
     """The accessibility tree as a list, in document order."""
 
-    nodes: list[Node]
-    count: int
+    nodes: list[Node] = Field(
+        description="Fields that do not apply to an element are left out.",
+        examples=[
+            [
+                {"ref": "e0", "role": "button", "name": "Submit", "depth": 2},
+                {"ref": "e1", "role": "textbox", "name": "Email", "depth": 2, "value": ""},
+            ]
+        ],
+    )
+    count: int = Field(examples=[2])
 
 
 class TextView(BaseModel):
     """A page's text."""
 
-    url: str
-    title: str
-    text: str
+    url: str = Field(examples=["https://example.com/page"])
+    title: str = Field(examples=["Page Title"])
+    text: str = Field(examples=["Extracted readable text..."])
 
 
 class SizeView(BaseModel):

@@ -52,7 +52,10 @@ def pages(*, user_scoped: bool) -> APIRouter:
         "/{session_id}/html",
         summary="Get the page as HTML",
         response_class=Response,
-        responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **BROWSER_FAULTS},
+        responses={
+            200: {"description": "The document.", "content": {"text/html": {"schema": {"type": "string"}}}},
+            **BROWSER_FAULTS,
+        },
     )
     async def html(parts: Service, caller: Called, session_id: SessionId) -> Response:
         """The document as it is now, with its stylesheets, images and frames inside as far as the page may read them."""
@@ -138,8 +141,10 @@ def pages(*, user_scoped: bool) -> APIRouter:
         parts: Service,
         caller: Called,
         session_id: SessionId,
-        selector: Annotated[Selector | None, Query()] = None,
-        ref: Annotated[Ref | None, Query()] = None,
+        selector: Annotated[
+            Selector | None, Query(description="A CSS selector, or a ref; this or `ref` is required.", examples=["img.hero"])
+        ] = None,
+        ref: Annotated[Ref | None, Query(description="A ref of the page's last tree.", examples=["e5"])] = None,
         quality: Quality = 80,
         raw: Raw = False,
     ) -> Response:

@@ -9,6 +9,7 @@ from podium_gateway.faces.context import Called, Service
 from podium_gateway.faces.family import router
 from podium_gateway.faces.routes import SessionId
 from podium_gateway.faces.urls import OpenableUrl
+from podium_gateway.faces.wire import Body as Sent
 from podium_gateway.faces.wire import ErrorBody, Time
 from podium_gateway.sessions.stored import StoredSession
 
@@ -24,7 +25,7 @@ class StoredList(BaseModel):
     """Ids of what is stored, the last saved first."""
 
     sessions: list[str] = Field(examples=[["session-abc", "session-xyz"]])
-    count: int
+    count: int = Field(examples=[2])
 
 
 class Metadata(BaseModel):
@@ -36,9 +37,9 @@ class Metadata(BaseModel):
 class StoredView(BaseModel):
     """A stored session."""
 
-    session_id: str
+    session_id: str = Field(examples=["session-abc"])
     metadata: Metadata
-    saved_at: Time
+    saved_at: Time = Field(description="When its state was saved last.")
 
     @classmethod
     def of(cls, stored: StoredSession) -> "StoredView":
@@ -46,18 +47,21 @@ class StoredView(BaseModel):
         return cls(session_id=stored.session_id, metadata=Metadata(url=stored.url), saved_at=stored.saved_at)
 
 
-class StoredBody(BaseModel):
+class StoredBody(Sent):
     """What to change; what is not given stays."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, json_schema_extra={"examples": [{"url": "https://example.com"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"url": "https://example.com"}]})
 
-    url: Annotated[OpenableUrl | None, Field(max_length=65536)] = None
+    url: Annotated[
+        OpenableUrl | None,
+        Field(max_length=65536, description="What the next run opens; null for none.", examples=["https://example.com"]),
+    ] = None
 
 
 class Forgotten(BaseModel):
     """It is not stored any more."""
 
-    session_id: str
+    session_id: str = Field(examples=["session-abc"])
     deleted: bool = True
 
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Request, WebSocket
@@ -23,12 +23,22 @@ from podium_gateway.faces.context import Called, Service, admit, parts_of
 from podium_gateway.faces.links import Links
 from podium_gateway.faces.rendering import rendered
 from podium_gateway.faces.routes import SIGNED, SessionId, SignedRoute, in_path
+from podium_gateway.faces.wire import ErrorBody
 from podium_gateway.tunnels import TunnelOwner
 
 __all__ = ["live_page", "live_sockets", "novnc_files", "same_origin"]
 
 _SERVED: Final = ("core", "vendor")
 """The folders of noVNC that its RFB client needs; its own application is not ours to serve."""
+_FAULTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The page."},
+    401: {"model": ErrorBody, "description": "No valid API key."},
+    403: {"model": ErrorBody, "description": "The user in the path is not the one of the key."},
+    404: {"model": ErrorBody, "description": "No such live session of this caller."},
+    409: {"model": ErrorBody, "description": "The session has no screen: it runs headless."},
+    502: {"model": ErrorBody, "description": "The browser could not be started."},
+    503: {"model": ErrorBody, "description": "The browser is still starting, or noVNC is not installed; the page says which."},
+}
 _MISSING: Final = """<!doctype html><meta charset="utf-8"><title>Podium</title>
 <p>The live view needs noVNC, which is not installed here. On Debian: <code>apt-get install novnc</code>;
 elsewhere set <code>PODIUM_NOVNC</code> to its folder. Then restart Podium.</p>"""
@@ -72,7 +82,7 @@ def live_page() -> APIRouter:
     """The page itself."""
     routes = APIRouter(route_class=SignedRoute, dependencies=[*SIGNED, in_path], tags=["Live view"])
 
-    @routes.get("/users/{user_id}/vnc/{session_id}", summary="Watch a session", response_class=HTMLResponse)
+    @routes.get("/users/{user_id}/vnc/{session_id}", summary="Watch a session", response_class=HTMLResponse, responses=_FAULTS)
     async def watch(request: Request, parts: Service, caller: Called, session_id: SessionId) -> HTMLResponse:
         """A page that shows the session's screen and takes keys and pointer. Waits for a browser that is starting.
 

@@ -24,8 +24,8 @@ _HOST: Final = re.compile(r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)(:[0-9]{1
 class ViewportSize(Body):
     """The page's size in CSS pixels, exact: what `innerWidth` and `innerHeight` say."""
 
-    width: int = Field(ge=100, le=3840, examples=[1280])
-    height: int = Field(ge=100, le=2160, examples=[720])
+    width: int = Field(ge=100, le=3840, description="CSS pixels.", examples=[1280])
+    height: int = Field(ge=100, le=2160, description="CSS pixels.", examples=[720])
 
 
 class SessionOptions(Body):

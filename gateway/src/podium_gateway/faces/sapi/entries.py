@@ -92,7 +92,8 @@ class NetworkView(_Entry):
         examples=["finished"],
     )
     error: str | None = Field(
-        default=None, description="Of a failed one, the browser's own word.", examples=["net::ERR_NAME_NOT_RESOLVED"]
+        default=None,
+        description="Of a failed one, the browser's own word.",
     )
     blocked_reason: str | None = Field(default=None, description="Why it was blocked, as Chromium says.")
     from_cache: bool = False
@@ -123,7 +124,10 @@ class ArtifactView(BaseModel):
     mimeType: str = Field(examples=["image/jpeg"])  # noqa: N815
     sha256: str = Field(description="Of its bytes, in hex.")
     timestamp: Time
-    publicUrl: str = Field(description="Its bytes; needs no key, works until `expiresAt`.")  # noqa: N815
+    publicUrl: str = Field(  # noqa: N815
+        description="Its bytes; needs no key, works until `expiresAt`.",
+        examples=["http://127.0.0.1:8080/artifacts/3f2a…/obj-123?expires=1772359200&signature=pZ0…"],
+    )
     expiresAt: Time = Field(description="List the artifacts again for a new link.")  # noqa: N815
 
 

@@ -41,7 +41,7 @@ class SessionView(BaseModel):
     user_id: str = Field(description="Whose it is.", examples=["local"])
     run: int = Field(description="Counts the browsers that this id has had.", examples=[1])
     status: Shown = Field(description="`failed` says why in `reason` and `message`.", examples=["running"])
-    reason: EndReason | None = Field(default=None, description="Why it ended.", examples=["Requested"])
+    reason: EndReason | None = Field(default=None, description="Why it ended, in a word.")
     message: str = Field(default="", description="More of why it ended, in a sentence.")
     machineId: str = Field(description="The node or host that the browser runs on.", examples=["worker-3"])  # noqa: N815
     created_at: Time = Field(examples=["2026-03-01T10:00:00.000Z"])
@@ -55,8 +55,14 @@ class SessionView(BaseModel):
     navigationCount: int = Field(description="Navigations of its pages so far.", examples=[5])  # noqa: N815
     headless: bool | None = Field(default=None, description="Without a screen; unknown until the browser is there.")
     sandbox: SandboxState | None = Field(default=None, description="Whether Chromium's own sandbox is on, and how we know.")
-    ws_url: str = Field(description="The browser's DevTools socket; add `access_token`.")
-    vnc_url: str = Field(description="The page that shows the screen; add `access_token`.")
+    ws_url: str = Field(
+        description="The browser's DevTools socket; add `access_token`.",
+        examples=["ws://127.0.0.1:8080/ws/my-session?mode=browser"],
+    )
+    vnc_url: str = Field(
+        description="The page that shows the screen; add `access_token`.",
+        examples=["http://127.0.0.1:8080/users/local/vnc/my-session"],
+    )
 
     @classmethod
     def of_live(cls, live: LiveSession, record: SessionRecord | None, links: Links, *, now: datetime) -> "SessionView":

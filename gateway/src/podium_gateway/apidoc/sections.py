@@ -1,0 +1,36 @@
+"""The page's sections, and what no route describes: how to begin, the sockets, what cannot be reached yet (`prose/*.md`)."""
+
+from importlib import resources
+from typing import Final
+
+__all__ = ["SECTIONS", "SOCKETS", "prose"]
+
+SECTIONS: Final[dict[str, tuple[str, str]]] = {
+    "Sessions": ("Sessions (RBS and SAPI)", "Create, list, look at, keep alive, end."),
+    "Browser": (
+        "Driving a page (RBS)",
+        "These wait for a browser that is starting, mean the session's active page, and count as use. An element is named by a CSS"
+        " selector or by a `ref` of the last accessibility tree.",
+    ),
+    "Records": (
+        "What a session did (SAPI)",
+        "Readable while it runs and after its end. Except for the events, which are those of all runs, they show the newest run.",
+    ),
+    "Stored sessions": (
+        "Stored sessions (RBS)",
+        "What is kept of a session so that its next run is the same person: cookies, localStorage, sessionStorage and the URL of"
+        " its page. It is saved as the session goes and once more at its end.",
+    ),
+    "DevTools": ("DevTools sockets (RBS)", "For Playwright, Puppeteer and every other CDP client; see [clients.md](clients.md)."),
+    "Live view": ("Live view (RBS)", "The session's screen in a browser, with mouse and keys."),
+    "System": ("System", "For whoever runs the service. These need no key and name nobody."),
+}
+"""By tag of the routes: the section's title and its first words."""
+
+SOCKETS: Final = {"DevTools": "devtools", "Live view": "live_view"}
+"""Sections that end with sockets: the name of their prose."""
+
+
+def prose(name: str) -> str:
+    """The text of `prose/<name>.md`, without its last line end."""
+    return (resources.files(__package__) / "prose" / f"{name}.md").read_text(encoding="utf-8").rstrip()
