@@ -160,6 +160,10 @@ class AgentClient:
             raise BrowserTimeout("the browser's agent did not answer in time") from error
         except httpx.HTTPError as error:
             raise BrowserGone("the browser's agent cannot be reached") from error
+        except RuntimeError as error:  # httpx's word for a client that was closed, as it is once its agent has ended
+            if not self._http.is_closed:
+                raise
+            raise BrowserGone("the browser's agent has ended") from error
         if not answer.is_success:
             raise error_of(answer.status_code, content)
         return Reply(content, mime=answer.headers.get("content-type", ""))
