@@ -10,7 +10,8 @@ const method = (prototype, name) => {
   return (node, first, second) => value.call(node, first, second);
 };
 
-const assignedSlotOf = getter(Element.prototype, 'assignedSlot');
+const slots = { 1: getter(Element.prototype, 'assignedSlot'), 3: getter(Text.prototype, 'assignedSlot') };
+const assignedSlotOf = (node) => slots[typeOf(node)]?.(node) ?? null;
 const childElementsOf = getter(Element.prototype, 'children');
 const childNodesOf = getter(Node.prototype, 'childNodes');
 const connected = getter(Node.prototype, 'isConnected');
@@ -65,7 +66,7 @@ function documentIn(el) {
 
 // Up one step, as a person sees it: out of slots, shadow roots and frames.
 function parentOf(node) {
-  const slot = typeOf(node) === Node.ELEMENT_NODE ? assignedSlotOf(node) : null;
+  const slot = assignedSlotOf(node);
   if (slot) return slot;
   const parent = parentNodeOf(node);
   if (!parent) return null;

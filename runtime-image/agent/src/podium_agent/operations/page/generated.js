@@ -9,7 +9,7 @@ function enter(root) {
   if (memo.entered.has(root)) return;
   memo.entered.add(root);
   for (const el of queryAll(root, MARKS)) memo.marked.add(el);
-  for (const el of queryAll(root, ':disabled,[aria-disabled=true i],[aria-disabled=true i] *')) memo.disabled.add(el);
+  for (const el of queryAll(root, ':disabled:not(fieldset),[aria-disabled=true i],[aria-disabled=true i] *')) memo.disabled.add(el);
   noteDecorated(root);
 }
 

@@ -49,20 +49,16 @@ function alternative(el, how) {
     return label;
   }
   const plain = role === 'presentation' || role === 'none';
+  seen.add(el); // before its labels, which may be around it
   if (!plain) {
     const native = nativeName(el, tagOf(el), how, below, references.length > 0);
-    if (native !== null) {
-      seen.add(el);
-      return native;
-    }
+    if (native !== null) return native;
   }
   const inContent = NAMED_BY_CONTENT.has(role) || (how.inside && (role === '' || PASSES_CONTENT.has(role)));
   if (inContent || (tagOf(el) === 'summary' && !plain) || how.reference || how.label || how.native) {
-    seen.add(el);
     const text = joined(el, below);
     if (how.self ? text.trim() : text) return text;
   }
-  seen.add(el);
   const title = plain && tagOf(el) !== 'iframe' ? '' : titleAttribute(el);
   return title.trim() ? title : '';
 }

@@ -50,7 +50,7 @@ function concealed(el) {
   // A closed list's options have no boxes, and a slot and `display: contents` never have one.
   const display = displayOf(el);
   if (display === 'none') return true;
-  if (tag === 'slot' || (tag === 'option' && closest(el, 'select'))) return false;
+  if (tag === 'slot' || ((tag === 'option' || tag === 'optgroup') && closest(el, 'select'))) return false;
   if (display !== 'contents') return true;
   for (let child = firstOf(el); child; child = nextOf(child)) {
     if (typeOf(child) === Node.TEXT_NODE ? shows(child) : typeOf(child) === Node.ELEMENT_NODE && !concealed(child)) return false;

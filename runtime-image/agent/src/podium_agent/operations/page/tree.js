@@ -140,7 +140,7 @@ function tree({ interactive, depth: limit }) {
         enter(inner);
         walk(bodyOf(inner), below);
       }
-    } else if (role !== 'textbox') {
+    } else if (role !== 'textbox' && role !== 'searchbox' && tag !== 'option') {
       walkInto(el, below, false);
     }
     flush(below);
@@ -157,7 +157,7 @@ function tree({ interactive, depth: limit }) {
     flush(0);
   });
   for (let root = document, el; root && (el = activeIn(root)); root = shadowOf(el) ?? documentIn(el)) focusedIn(nodes, el);
-  return JSON.stringify({ url: location.href, title: titleOf(document), nodes });
+  return JSON.stringify({ url: location.href, title: titleOf(document).toWellFormed(), nodes });
 }
 
 function focusedIn(nodes, el) {
