@@ -61,7 +61,7 @@ def gateway() -> Iterator[Podium]:
 def hurried() -> Iterator[Podium]:
     """A gateway whose sessions end soon by themselves."""
     folder = Path(tempfile.mkdtemp(prefix="podium-test-"))
-    limits = {"PODIUM_IDLE_TIMEOUT": "3", "PODIUM_MAX_LIFETIME": "9", "PODIUM_DISCONNECT_GRACE": "1"}
+    limits = {"PODIUM_IDLE_TIMEOUT": "3", "PODIUM_MAX_LIFETIME": "9"}
     with running_podium(folder, PODIUM_WARM="0", **limits) as running:
         yield running
     shutil.rmtree(folder, ignore_errors=True)
@@ -167,17 +167,17 @@ async def test_a_clients_browser_close_is_a_request(gateway: Podium) -> None:
     assert traces.left() == []
 
 
-async def test_the_last_client_leaving_ends_the_session(hurried: Podium) -> None:
+async def test_the_last_client_leaving_ends_the_session(gateway: Podium) -> None:
     async with async_playwright() as playwright:
-        first = await playwright.chromium.connect_over_cdp(hurried.ws_url("left"))
-        second = await playwright.chromium.connect_over_cdp(hurried.ws_url("left"))
+        first = await playwright.chromium.connect_over_cdp(gateway.ws_url("left"))
+        second = await playwright.chromium.connect_over_cdp(gateway.ws_url("left"))
         await first.close()
-        outlast_the_grace = "new Promise(done => setTimeout(done, 2000, 'still here'))"
+        outlast_the_grace = f"new Promise(done => setTimeout(done, {GRACE * 1000 + 1000}, 'still here'))"
         assert await second.contexts[0].pages[0].evaluate(outlast_the_grace) == "still here"
         watch = Stopwatch()
         await second.close()
-        ended = await end_of(hurried, "left")
-        watch.say("seconds until the end after the last client left, with a grace of 1")
+        ended = await end_of(gateway, "left")
+        watch.say(f"seconds until the end after the last client left, with a grace of {GRACE}")
     assert (ended["status"], ended["reason"], ended["run"]) == ("completed", "LastDisconnect", 1)
 
 
@@ -206,20 +206,19 @@ async def test_an_idle_session_ends_also_under_a_client_that_says_nothing(hurrie
 async def test_a_session_in_use_ends_at_its_longest_lifetime(hurried: Podium) -> None:
     """One used by pings and one by a client's commands, both for three times the idle timeout."""
 
-    async def ping() -> None:
-        while (await hurried.http.post("/api/sessions/pinged/ping")).status_code == 200:
-            pass
+    async def ping_in_vain() -> bool:
+        return (await hurried.http.post("/api/sessions/pinged/ping")).status_code != 200
 
-    async def command() -> None:
+    traces = [await begin_session(hurried, "pinged")]
+    async with asyncio.TaskGroup() as using:
+        using.create_task(eventually(ping_in_vain, what="the end of the pinged session", limit=60), name="pings")
+        traces.append(await begin_session(hurried, "driven"))
         async with RawClient.connect(hurried.ws_url("driven")) as client:
             page = await client.attach(to="about:blank")
             params = {"expression": "new Promise(done => setTimeout(done, 500))", "awaitPromise": True}
             with contextlib.suppress(ConnectionClosed):
                 while True:
                     await client.command("Runtime.evaluate", params, session=page)
-
-    traces = [await begin_session(hurried, name) for name in ("pinged", "driven")]
-    await asyncio.gather(ping(), command())
     ends = [await end_of(hurried, name) for name in ("pinged", "driven")]
     assert [(each["status"], each["reason"]) for each in ends] == [("completed", "LifetimeExceeded")] * 2
     assert [each.left() for each in traces] == [[], []]

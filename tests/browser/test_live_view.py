@@ -205,17 +205,27 @@ async def test_a_headless_session_says_that_it_has_no_screen(headless: Podium) -
 
 
 async def test_a_viewers_keys_keep_a_session_and_a_viewer_that_only_looks_does_not(hurried: Podium, site: Site) -> None:
-    await begin(hurried, "used", f"{site.url}/keys.html")
-    async with watching(hurried, "used") as (page, _):
+    async with viewer() as (page, _):
+        await begin(hurried, "used", f"{site.url}/keys.html")
+        await page.goto(live_url(hurried, "used"), wait_until="commit")
+
+        async def connected() -> bool:
+            # A busy machine may need longer for our viewer than a session may be idle.
+            assert (await hurried.http.post("/api/sessions/used/ping")).status_code == 200
+            return await page.locator("body[data-state=connected]").count() == 1
+
+        await eventually(connected, what="the live view", limit=60)
         await page.locator("#screen canvas").click()
+
+        deadline = (await hurried.http.get("/api/sessions/used")).json()["duration"] + 9000
 
         async def outlasted() -> bool:
             await page.keyboard.press("k")
             record = (await hurried.http.get("/api/sessions/used")).json()
             assert record["status"] == "running", record
-            return bool(record["duration"] > 9000)
+            return bool(record["duration"] > deadline)
 
-        await eventually(outlasted, what="three times the idle timeout")
+        await eventually(outlasted, what="three times the idle timeout", limit=60)
         # A caret blinks in the remote page, so the screen is sent again and again; that is nobody's use of it.
         ended = await end_of(hurried, "used")
         await page.wait_for_selector("body[data-state=ended]")
