@@ -21,13 +21,15 @@ __all__ = ["ACTIONS", "CONSOLE", "NAVIGATIONS", "REQUESTS", "Excerpt", "Excerpts
 Pick = ColumnElement[bool]
 """Which events have an entry in a view."""
 
+CHUNK: Final = 200
+"""Subjects asked for at once. Rows become events on the loop, which carries everybody's bytes: 1,000 requests' took 27 ms."""
 _FIELD: Final = events.c.data
 CONSOLE: Final[Pick] = events.c.type == EventType.CONSOLE_MESSAGE
 REQUESTS: Final[Pick] = events.c.type == EventType.NETWORK_REQUEST
 NAVIGATIONS: Final[Pick] = and_(events.c.type == EventType.PAGE_NAVIGATED, _FIELD["main"].as_boolean())
-ACTIONS: Final[Pick] = or_(
-    events.c.type == EventType.OPERATION,
-    and_(NAVIGATIONS, _FIELD["cause"].as_string().in_(COUNTED_CAUSES)),
+ACTIONS: Final[Pick] = and_(
+    events.c.type.in_((EventType.OPERATION, EventType.PAGE_NAVIGATED)),  # lets the index find them among 50,000
+    or_(events.c.type == EventType.OPERATION, and_(NAVIGATIONS, _FIELD["cause"].as_string().in_(COUNTED_CAUSES))),
 )
 
 
@@ -74,14 +76,15 @@ class Excerpts:
 
     async def about(self, uid: str, run: int, subjects: Collection[str], *, types: Collection[str]) -> list[StoredEvent]:
         """Events of these types about these requests or loads, in order."""
-        where = (
-            events.c.session_uid == uid,
-            events.c.run == run,
-            events.c.subject.in_(subjects),
-            events.c.type.in_(types),
-        )
+        of_run = (events.c.session_uid == uid, events.c.run == run, events.c.type.in_(types))
+        wanted = list(subjects)
+        found: list[StoredEvent] = []
         async with self._database.read() as connection:
-            return await _read(connection, select(events).where(*where).order_by(events.c.seq))
+            for start in range(0, len(wanted), CHUNK):
+                about = events.c.subject.in_(wanted[start : start + CHUNK])
+                # Sorted below: asked for an order, SQLite reads the whole session in that order instead of using the subjects.
+                found += await _read(connection, select(events).where(*of_run, about))
+        return sorted(found, key=lambda one: one.seq)
 
 
 async def _count(connection: AsyncConnection, where: Collection[Pick]) -> int:

@@ -24,7 +24,7 @@ from podium_gateway.faces.sapi.entries import (
 __all__ = ["records"]
 
 Offset = Annotated[int, Query(ge=0, le=10_000_000, description="Entries to skip, from the oldest on.", examples=[0])]
-Limit = Annotated[int, Query(ge=1, le=10_000, description="Entries in a page.", examples=[1000])]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Entries in a page.", examples=[1000])]
 Level = Literal["debug", "info", "log", "warning", "error"]
 
 
