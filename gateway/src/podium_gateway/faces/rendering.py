@@ -54,6 +54,8 @@ def sentence(errors: Sequence[Mapping[str, Any]]) -> str:
     kind, message = str(first["type"]), str(first["msg"])
     if kind == "json_invalid":
         return "the body is not valid JSON"
+    if not place and kind == "value_error":  # of several fields together
+        return message.removeprefix("Value error, ")
     if not place:
         return "a JSON object is required as the body, with content-type application/json"
     field = ".".join(place)

@@ -25,7 +25,7 @@ from podium_gateway.errors import (
 from podium_gateway.provision.port import Place, Provisioner
 from podium_gateway.sessions.catalog import Catalog, LiveSession
 from podium_gateway.sessions.lifecycle import Status
-from podium_gateway.sessions.names import new_session_id, valid_session_id
+from podium_gateway.sessions.names import is_session_id, new_session_id, valid_session_id
 from podium_gateway.sessions.runs import Runs, Wish
 from podium_gateway.settings import Settings
 from podium_gateway.store.sessions import SessionRecord, SessionRecords
@@ -92,7 +92,7 @@ class Sessions:
 
     async def record(self, caller: Caller, session_id: str) -> SessionRecord:
         """The session as it is stored, live or not: its newest run. Raises `SessionNotFound`."""
-        record = await self._records.get(caller.user_id, session_id)
+        record = await self._records.get(caller.user_id, session_id) if is_session_id(session_id) else None
         if record is None:
             raise SessionNotFound
         return record

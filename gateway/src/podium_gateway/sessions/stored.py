@@ -15,7 +15,8 @@ from podium_gateway.auth.caller import Caller
 from podium_gateway.errors import PodiumError, SessionLive, StateNotFound, StorageOff
 from podium_gateway.sessions.catalog import Catalog
 from podium_gateway.sessions.lifecycle import Status
-from podium_gateway.store.states import SavedStates
+from podium_gateway.sessions.names import is_session_id
+from podium_gateway.store.states import SavedStates, StoredState
 from podium_protocol.state import SavedState
 
 __all__ = ["StoredSession", "StoredSessions"]
@@ -60,10 +61,8 @@ class StoredSessions:
         """Have the next run open another URL, or (None) none. Raises `StateNotFound`, `SessionLive`."""
         self._require()
         self._require_idle(caller, session_id)
-        there = await self._states.find(caller.user_id, session_id)
+        there = await self._find(caller.user_id, session_id)
         state = (await self._read(caller.user_id, session_id)).model_copy(update={"url": url, "saved_at": self._clock()})
-        if there is None:
-            raise StateNotFound
         document = (await asyncio.to_thread(state.model_dump_json)).encode()
         await self._states.put(caller.user_id, session_id, uid=there.session_uid, run=there.run, state=document, now=state.saved_at)
         return StoredSession(session_id, url=url, saved_at=state.saved_at)
@@ -72,8 +71,8 @@ class StoredSessions:
         """Forget it. Raises `StateNotFound`, `SessionLive`."""
         self._require()
         self._require_idle(caller, session_id)
-        if not await self._states.delete(caller.user_id, session_id):
-            raise StateNotFound
+        await self._find(caller.user_id, session_id)
+        await self._states.delete(caller.user_id, session_id)
 
     async def start_of(self, caller: Caller, session_id: str, *, source: str | None) -> SavedState | None:
         """What a new run of `session_id` begins with: the fork's source as it is now, else its own last state, if any.
@@ -97,10 +96,17 @@ class StoredSessions:
             except PodiumError as error:  # what it saved last will do
                 log.warning("source_not_saved", extra={"session": source, "explanation": error.message})
 
-    async def _read(self, user_id: str, session_id: str) -> SavedState:
-        state = await self._states.get(user_id, session_id)
-        if state is None:
+    async def _find(self, user_id: str, session_id: str) -> StoredState:
+        there = await self._states.find(user_id, session_id) if is_session_id(session_id) else None
+        if there is None:
             raise StateNotFound(f"there is no stored session {session_id[:128]!r}")
+        return there
+
+    async def _read(self, user_id: str, session_id: str) -> SavedState:
+        await self._find(user_id, session_id)
+        state = await self._states.get(user_id, session_id)
+        if state is None:  # deleted between the two
+            raise StateNotFound
         return state
 
     def _require(self) -> None:
