@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +22,21 @@ def describe() -> list[str]:
         f"- {os.cpu_count()} cores ({_cpu()}), {_memory():.0f} GiB memory",
         f"- {_system()}, kernel {platform.release()}, Chromium {chromium[0] if chromium else 'of unknown version'},"
         f" Python {platform.python_version()}",
-        f"- load average before the run {os.getloadavg()[0]:.1f}",
+        f"- {_busy(2.0):.0%} of the machine busy with something else just before the run",
     ]
+
+
+def _busy(seconds: float) -> float:
+    """Share of all cores' time that was not idle over the next seconds (the first line of /proc/stat, in ticks)."""
+
+    def now() -> tuple[int, int]:
+        ticks = [int(field) for field in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]]
+        return sum(ticks), ticks[3] + ticks[4]
+
+    before, idle_before = now()
+    time.sleep(seconds)
+    after, idle_after = now()
+    return 1 - (idle_after - idle_before) / max(1, after - before)
 
 
 def _cpu() -> str:

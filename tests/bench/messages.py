@@ -20,6 +20,9 @@ from bench.wire import Wire, frame_of
 
 __all__ = ["Paths", "open_paths", "small_messages"]
 
+SETTLE: Final = 3.0
+"""Seconds until a browser that has just started has come to rest: until then it keeps one core, and a wake-up of another
+core, which is most of what a hop costs on a quiet machine, does not happen."""
 DIRECT: Final = "direct"
 NGINX: Final = "nginx"
 HOP: Final = "hop"
@@ -53,6 +56,7 @@ def open_paths(podium: Podium, folder: Path, stack: ExitStack) -> Paths:
         ports[NGINX] = nginx
     for name, number in ports.items():
         wires[name] = stack.enter_context(Wire(f"ws://127.0.0.1:{number}{path}"))
+    time.sleep(SETTLE)
     return Paths(wires)
 
 

@@ -74,6 +74,7 @@ class Browser:
         self.reader = Reader(self.pages, self.world)
         self.actor = Actor(connection, self.pages, self.world)
         self.location = Location(connection, self.pages, self.targets)
+        self._settling: asyncio.Task[None] | None = None
         self.starting: str | None = None
         """The page that was sent to the session's start URL, until it gets there."""
         self.screen = Screen(connection, self.targets, display=display, folder=folder)
@@ -88,7 +89,10 @@ class Browser:
         display: Display | None,
         clock: Callable[[], datetime],
     ) -> "Browser":
-        """Wait for DevTools, attach to every target and make the page exact. Raises `ChromiumError` or `AgentError`."""
+        """Wait for DevTools and attach to every target. Raises `ChromiumError` or `AgentError`.
+
+        What else a new browser needs goes on behind it, while it is claimed: wait for `settled` before it is anybody's.
+        """
         try:
             await chromium.listening(settings.start_timeout)
         except ChromiumError:
@@ -104,6 +108,11 @@ class Browser:
         browser = cls(chromium, connection, folder=folder, display=display, clock=clock, now=now)
         await browser._prepare(Viewport(width=settings.viewport[0], height=settings.viewport[1]))
         return browser
+
+    async def settled(self) -> None:
+        """Wait until the page is exact and its sandbox has been looked at. Raises `AgentError`."""
+        if self._settling is not None:
+            await asyncio.shield(self._settling)
 
     def attended(self) -> bool:
         """Whether a DevTools client is connected."""
@@ -126,6 +135,9 @@ class Browser:
         page = self.targets.page(None)
         if page is None:
             page = await self.pages.open()
+        self._settling = asyncio.create_task(self._settle(page, viewport), name="settle")
+
+    async def _settle(self, page: Target, viewport: Viewport) -> None:
         await asyncio.gather(
             set_viewport(self.connection, page, viewport),
             # A renderer that answers has closed its sandbox behind it.
@@ -135,6 +147,9 @@ class Browser:
 
     async def close(self) -> None:
         """End Chromium and everything it started, the live view and the X server."""
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)
         if self.chromium.process.returncode is None:
             with contextlib.suppress(AgentError, TimeoutError):
                 await self.connection.command("Browser.close", limit=CLOSE_LIMIT)

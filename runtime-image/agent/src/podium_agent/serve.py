@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
+from anyio.lowlevel import checkpoint
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from podium_agent.app import build
 from podium_agent.browser import Browser
@@ -44,6 +46,7 @@ class _Server(uvicorn.Server):
 async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder, display: Display | None) -> Verdict:
     """Run until the session ends; the reason and a sentence. Raises `ChromiumError` when nothing starts."""
     listener = _listen(settings.listen)
+    await checkpoint()  # loads anyio's backend: 15 ms that are free now, and not beside a caller's first request
     try:
         browser = await Browser.connect(chromium, settings, folder=folder, display=display, clock=lambda: datetime.now(UTC))
     except AgentError as error:
@@ -57,7 +60,7 @@ async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder
     config = uvicorn.Config(
         app,
         ws=SpliceProtocol,
-        http="httptools",
+        http=HttpToolsProtocol,
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -67,7 +70,7 @@ async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
-    log.info("agent_ready", extra={"browser": browser.version, "sandbox": browser.sandbox.enabled, "headless": display is None})
+    log.info("agent_ready", extra={"browser": browser.version, "headless": display is None})
     _tell_ready(settings.ready_fd)
     try:
         over: set[asyncio.Future[Any]] = {session.ended, serving}

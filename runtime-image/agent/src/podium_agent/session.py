@@ -59,6 +59,7 @@ class Session:
         if self.attached:
             return self.status()
         self.attached = True
+        await self.browser.settled()
         browser, now = self.browser, asyncio.get_running_loop().time()
         browser.outbox.recording = True
         browser.outbox.add(EventType.SESSION_STARTED, {"browser": browser.version, "sandbox": browser.sandbox.enabled})
