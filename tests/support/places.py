@@ -56,6 +56,10 @@ class FakeAgent(AgentClient):
         self.hold: asyncio.Event | None = None
         """Operations wait for it."""
         self.refuse: PodiumError | None = None
+        self.says: dict[str, Any] = {}
+        """What `status` says beyond what was attached."""
+        self.silent = False
+        """`status` never answers."""
 
     def _may(self) -> None:
         if self.refuse is not None:
@@ -64,6 +68,16 @@ class FakeAgent(AgentClient):
     async def attach(self, request: AttachRequest) -> AgentStatus:
         self._may()
         self.attached = request
+        return self._status(request)
+
+    async def status(self) -> AgentStatus:
+        if self.silent:
+            await asyncio.Event().wait()
+        self._may()
+        assert self.attached is not None
+        return self._status(self.attached).model_copy(update=self.says)
+
+    def _status(self, request: AttachRequest) -> AgentStatus:
         return AgentStatus(
             session_uid="u",
             run=1,
