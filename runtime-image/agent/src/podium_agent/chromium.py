@@ -53,6 +53,8 @@ FLAGS: Final = (
     "--disable-popup-blocking",
     "--disable-prompt-on-repost",
     "--disable-dev-shm-usage",
+    # Otherwise a page loses every click and key that comes before its first paint, which an empty one never has.
+    "--allow-pre-commit-input",
     "--force-color-profile=srgb",
     "--window-position=0,0",
     # There is no GPU behind Xvfb, and WebGL is absent with or without this; without it the GPU process holds 50 MiB more and

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import dataclass, field
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
@@ -34,6 +35,7 @@ class Actor:
         async with self._pages.page(request.page, limit=request.timeout) as page:
             self._pages.targets.activate(page.target)
             await self._do(page, request)
+            await self._world.turn(page)
             await self._loads.settle(page, limit=min(SETTLE, request.timeout / 2))
             return Acted(kind=request.kind, page=page.target.id, url=page.target.url)
 
@@ -102,32 +104,48 @@ async def _replace_selection(page: Page, text: str) -> None:
 
 
 class _Loads:
-    """Which pages are loading a document."""
+    """Which pages are on their way to another document."""
 
     def __init__(self, connection: CdpConnection, targets: Targets) -> None:
-        self._loading: dict[str, asyncio.Event] = {}
+        self._loading: dict[str, _Load] = {}
+        connection.on("Page.frameRequestedNavigation", self._requested)
         connection.on("Page.frameStartedLoading", self._started)
+        connection.on("Page.frameClearedScheduledNavigation", self._cleared)
         connection.on("Page.frameStoppedLoading", self._stopped)
         targets.closed.append(lambda target: self._over(target.id))
 
     async def settle(self, page: Page, *, limit: float) -> None:
-        """If the action made the page load another document, wait for it, at most `limit` seconds."""
-        # One turn through the renderer: a navigation that the action began has been announced by then.
-        await page.command("Runtime.evaluate", {"expression": "0"})
-        loaded = self._loading.get(page.target.id)
-        if loaded is not None:
-            await page.within(_wait(loaded, limit))
+        """If the page is on its way to another document, wait for it, at most `limit` seconds."""
+        load = self._loading.get(page.target.id)
+        if load is not None:
+            await page.within(_wait(load.over, limit))
+
+    def _requested(self, params: Params, _: str | None) -> None:
+        # The first word of a form's submission; the load itself begins some ms later, or never.
+        if params.get("disposition") == "currentTab":
+            self._loading.setdefault(params["frameId"], _Load())
 
     def _started(self, params: Params, _: str | None) -> None:
-        self._loading.setdefault(params["frameId"], asyncio.Event())
+        self._loading.setdefault(params["frameId"], _Load()).started = True
+
+    def _cleared(self, params: Params, _: str | None) -> None:
+        load = self._loading.get(params["frameId"])
+        if load is not None and not load.started:
+            self._over(params["frameId"])
 
     def _stopped(self, params: Params, _: str | None) -> None:
         self._over(params["frameId"])
 
     def _over(self, frame: str) -> None:
-        loaded = self._loading.pop(frame, None)
-        if loaded is not None:
-            loaded.set()
+        load = self._loading.pop(frame, None)
+        if load is not None:
+            load.over.set()
+
+
+@dataclass(slots=True)
+class _Load:
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    started: bool = False
 
 
 async def _wait(event: asyncio.Event, limit: float) -> None:

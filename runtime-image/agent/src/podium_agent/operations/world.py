@@ -4,6 +4,7 @@ It lives in an isolated world of the main document, with the refs of the last tr
 so a ref of a document that is gone is an error and never a wrong click.
 """
 
+import contextlib
 from importlib import resources
 from typing import Any, Final
 
@@ -45,20 +46,17 @@ class World:
         """The result of one function. Raises `AgentError` with the code that the script refused with."""
         return _value(await self._ask(page, name, argument))
 
+    async def turn(self, page: Page) -> None:
+        """Let the page do what it has put off for a moment, as submitting a form: a navigation has been asked for by then."""
+        with contextlib.suppress(CdpError):  # it has gone to another document already
+            if page.target.id in self._entries:
+                await self._invoke(page, self._entries[page.target.id], "turn", {})
+
     async def _ask(self, page: Page, name: str, argument: Params) -> Params:
         for again in (False, True):
             try:
                 entry = self._entries.get(page.target.id) or await self._enter(page)
-                answer = await page.command(
-                    "Runtime.callFunctionOn",
-                    {
-                        "objectId": entry,
-                        "functionDeclaration": _CALL,
-                        "arguments": [{"value": name}, {"value": argument}],
-                        "awaitPromise": True,
-                        "returnByValue": True,
-                    },
-                )
+                answer = await self._invoke(page, entry, name, argument)
             except CdpError:  # the document was replaced, before the call or under it
                 self._entries.pop(page.target.id, None)
                 if again:
@@ -66,6 +64,10 @@ class World:
                 continue
             return _answer(answer)
         raise AssertionError  # unreachable: the second turn returns or raises
+
+    async def _invoke(self, page: Page, entry: str, name: str, argument: Params) -> Params:
+        call: Params = {"objectId": entry, "functionDeclaration": _CALL, "awaitPromise": True, "returnByValue": True}
+        return await page.command("Runtime.callFunctionOn", {**call, "arguments": [{"value": name}, {"value": argument}]})
 
     async def _enter(self, page: Page) -> str:
         # A page's main frame carries its target's id.

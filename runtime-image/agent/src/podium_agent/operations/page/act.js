@@ -8,6 +8,8 @@ const refuse = (el, text) => {
 const fieldOf = (el) => (tagOf(el) === 'label' && el.control ? el.control : el);
 const behind = () => document.visibilityState !== 'visible' || !document.hasFocus();
 
+const turn = () => new Promise((done) => setTimeout(() => done({})));
+
 async function point({ target, limit }) {
   const { x, y } = await ready(target, { limit });
   return { x, y };
@@ -99,7 +101,7 @@ function scroller(target) {
 }
 
 async function scroll({ target, by, limit }) {
-  if (target !== null) await ready(target, { limit, hit: false, enabled: false });
+  if (target !== null) await ready(target, { limit, hit: false, enabled: false, reveal: by === null });
   if (by !== null) scroller(target).scrollBy({ top: by, behavior: 'instant' });
   await frame(); // the page hears of it with the next frame
   return {};

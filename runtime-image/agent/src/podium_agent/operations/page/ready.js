@@ -3,6 +3,24 @@ const frame = () => new Promise((done) => requestAnimationFrame(() => done()));
 // How to scroll while something lies over the element: a header that sticks covers one edge, rarely all of them.
 const ALIGNMENTS = ['center', 'end', 'start'];
 
+// The picture that an area is a part of, and where on it; areas have no boxes of their own.
+function pictureWith(area) {
+  const map = closest(area, 'map');
+  return map && [...queryAll(rootOf(area), 'img[usemap]')].find((img) => img.useMap === `#${map.name}`);
+}
+
+function spotOf(area) {
+  const box = rectOf(pictureWith(area));
+  const numbers = area.coords.split(',').map(Number);
+  if (area.shape === 'default' || numbers.length < 3 || numbers.some(Number.isNaN)) return box;
+  const [x, y, radius] = numbers;
+  if (area.shape === 'circle') return new DOMRect(box.x + x - radius, box.y + y - radius, 2 * radius, 2 * radius);
+  const across = numbers.filter((_, index) => index % 2 === 0);
+  const down = numbers.filter((_, index) => index % 2 === 1);
+  const [left, top] = [Math.min(...across), Math.min(...down)];
+  return new DOMRect(box.x + left, box.y + top, Math.max(...across) - left, Math.max(...down) - top);
+}
+
 function topmost(x, y) {
   let root = document;
   let el = null;
@@ -39,7 +57,7 @@ function receives(el, hit) {
 // of them may be beside its text.
 function* handles(el) {
   const offset = offsetOf(viewOf(el));
-  const boxes = [...rectsOf(el)].filter((one) => one.width > 0 && one.height > 0);
+  const boxes = tagOf(el) === 'area' ? [spotOf(el)] : [...rectsOf(el)].filter((one) => one.width > 0 && one.height > 0);
   if (!boxes.length) boxes.push(rectOf(el));
   for (const box of boxes.slice(0, 10)) {
     const left = Math.max(box.left + offset.x, 0);
@@ -56,7 +74,7 @@ function scrollTo(el, alignment) {
 
 const SIDES = ['x', 'y', 'width', 'height'];
 
-async function ready(target, { limit, hit = true, enabled = true, retarget = (el) => el }) {
+async function ready(target, { limit, hit = true, enabled = true, reveal = true, retarget = (el) => el }) {
   const until = performance.now() + limit;
   let last = null;
   let tries = 0;
@@ -64,14 +82,15 @@ async function ready(target, { limit, hit = true, enabled = true, retarget = (el
     const el = retarget(resolve(target)); // throws at once: what is not there is not waited for
     let why = null;
     let box = null;
-    if (!visible(el)) why = 'is not visible';
+    const seen = tagOf(el) === 'area' ? pictureWith(el) : el;
+    if (!seen || !visible(seen)) why = 'is not visible';
     else if (enabled && disabled(el)) why = 'is disabled';
     else {
-      box = boxOf(el);
+      box = boxOf(seen);
       const inView = box.x >= 0 && box.y >= 0 && box.x + box.width <= innerWidth && box.y + box.height <= innerHeight;
-      if (!inView && tries === 0) {
-        scrollTo(el, ALIGNMENTS[tries++]);
-        box = boxOf(el);
+      if (reveal && !inView && tries === 0) {
+        scrollTo(seen, ALIGNMENTS[tries++]);
+        box = boxOf(seen);
       }
       if (!last || last.el !== el || SIDES.some((side) => last[side] !== box[side])) why = 'is still moving';
       else if (!hit) return { el };
@@ -83,8 +102,8 @@ async function ready(target, { limit, hit = true, enabled = true, retarget = (el
           cover ??= top;
         }
         why = cover ? `is covered by ${describe(cover)}` : 'cannot be scrolled into view';
-        if (tries <= ALIGNMENTS.length) scrollTo(el, ALIGNMENTS[tries++ % ALIGNMENTS.length]);
-        box = boxOf(el);
+        if (tries <= ALIGNMENTS.length) scrollTo(seen, ALIGNMENTS[tries++ % ALIGNMENTS.length]);
+        box = boxOf(seen);
       }
     }
     if (performance.now() >= until) {
