@@ -63,7 +63,8 @@ def example_of(schema: Schema, components: Mapping[str, Schema]) -> Any:
     if "default" in schema:
         return schema["default"]
     if "anyOf" in schema:
-        return example_of(schema["anyOf"][0], components)
+        # What may be null mostly is: an error, an end, a redirect. An example of what is ordinary says so.
+        return None if {"type": "null"} in schema["anyOf"] else example_of(schema["anyOf"][0], components)
     if "enum" in schema:
         return schema["enum"][0]
     if schema.get("type") == "array":

@@ -10,7 +10,11 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "Browser": (
         "Driving a page (RBS)",
         "These wait for a browser that is starting, mean the session's active page, and count as use. An element is named by a CSS"
-        " selector or by a `ref` of the last accessibility tree.",
+        " selector, which also finds what is in open shadow roots and frames of the same origin, or by a `ref` of the last"
+        " accessibility tree; a ref that is gone is an error, never another element.\n\n"
+        "Where no `timeout` is given, navigating and reading have 30 s, the rest 10 s; then the answer is 502, `browser_timeout`."
+        " While no DevTools client is connected, an alert or another dialog of the page is declined after a second: a call that"
+        " meets it answers 502, `dialog_open`, with the dialog's words, and the next may go on. After `page_crashed`, navigate.",
     ),
     "Records": (
         "What a session did (SAPI)",

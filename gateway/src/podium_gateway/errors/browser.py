@@ -18,7 +18,7 @@ class ElementNotFound(NotFound):
 
 
 class DialogOpen(Conflict):
-    """A dialog of the page is in the way; `details` say what it says."""
+    """A dialog of the page is in the way; the sentence says what it says."""
 
     code = "dialog_open"
     default_message = "a dialog is open"

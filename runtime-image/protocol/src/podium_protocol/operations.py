@@ -153,11 +153,11 @@ class ReadTree(_Operation):
 class Node(BaseModel):
     """One element of the tree. Fields that do not apply are left out."""
 
-    ref: str
-    role: str
-    name: str
-    depth: int
-    value: str | None = None
+    ref: str = Field(description="Names the element to actions and pictures.")
+    role: str = Field(description="Its ARIA role; `StaticText` is text between elements.")
+    name: str = Field(description="Its accessible name.")
+    depth: int = Field(description="Levels below the root, counting only what is in this list.")
+    value: str | None = Field(default=None, description="What a field holds, or a choice shows; dots for a password.")
     checked: bool | Literal["mixed"] | None = None
     selected: bool | None = None
     expanded: bool | None = None

@@ -50,7 +50,12 @@ def browser(*, user_scoped: bool) -> APIRouter:
     async def action(parts: Service, caller: Called, session_id: SessionId, body: ActionBody) -> ActedView:
         """Click, type, fill, press, focus, hover, select or scroll, with real input.
 
-        An element is scrolled into view and waited for: visible, enabled, still, and not covered by another.
+        `click` and `hover` need an element or a point; `fill`, `focus` and `select` an element; `scroll` an element, which it
+        brings into view, or `scrollY`. `type` and `press` go to the element, or to what has the focus.
+
+        An element that is on the page is scrolled into view and waited for: visible, enabled, still, and not covered by another;
+        one that is not there is an error at once. Where the action leads to another document, the answer comes when that has
+        loaded, or after half of `timeout`. What a script loads later is not waited for: read the page again until it is there.
         """
         live = parts.sessions.live(caller, session_id)
         try:

@@ -30,7 +30,7 @@ class NavigateView(BaseModel):
     url: str = Field(description="After redirects.", examples=["https://example.com/"])
     frameId: str = Field(description="The page's own frame, as DevTools names it.")  # noqa: N815
     targetId: str = Field(description="The tab.")  # noqa: N815
-    status: int | None = Field(default=None, description="HTTP status, where there was one.")
+    status: int | None = Field(default=None, description="HTTP status, where there was one.", examples=[200])
     download: bool = Field(default=False, description="The URL was a download; the page stayed where it was.")
 
 

@@ -79,10 +79,17 @@ class ActionBody(Body):
     selector: Selector | None = None
     ref: Ref | None = None
     x: float | None = Field(
-        default=None, ge=-100_000, le=100_000, description="For `click` and `hover`: in the viewport, with `y`."
+        default=None,
+        ge=-100_000,
+        le=100_000,
+        description="For `click` and `hover` without an element: CSS pixels from the viewport's left edge.",
     )
-    y: float | None = Field(default=None, ge=-100_000, le=100_000, description="With `x`.")
-    text: str | None = Field(default=None, max_length=1_000_000, description="For `type` and `fill`.")
+    y: float | None = Field(default=None, ge=-100_000, le=100_000, description="With `x`: from its top edge.")
+    text: str | None = Field(
+        default=None,
+        max_length=1_000_000,
+        description="For `type`, added key by key, and for `fill`, in place of what is there; empty to clear.",
+    )
     key: str | None = Field(
         default=None,
         min_length=1,
@@ -92,7 +99,10 @@ class ActionBody(Body):
     )
     value: str | None = Field(default=None, max_length=100_000, description="For `select`: an option's value or its text.")
     scroll_y: float | None = Field(
-        default=None, ge=-1_000_000, le=1_000_000, alias="scrollY", description="For `scroll` without an element: pixels."
+        default=None, ge=-1_000_000, le=1_000_000, alias="scrollY", description="For `scroll`: pixels down, or up when negative."
+    )
+    timeout: float = Field(
+        default=10, gt=0, le=600, description="Seconds to wait for the element to be usable, and for what follows."
     )
 
     def action(self) -> Action:
@@ -106,6 +116,7 @@ class ActionBody(Body):
             key=self.key,
             value=self.value,
             scroll_y=self.scroll_y,
+            timeout=self.timeout,
         )
 
 
@@ -143,5 +154,5 @@ class TextView(BaseModel):
 class SizeView(BaseModel):
     """CSS pixels."""
 
-    width: int = Field(examples=[1920])
+    width: int = Field(description="A scrollbar is not part of it.", examples=[1920])
     height: int = Field(examples=[3840])

@@ -41,7 +41,7 @@ class ActionView(_Entry):
 
     type: str = Field(description="The operation's path: `navigate`, `action`, `screenshot`, …", examples=["navigate"])
     timestamp: Time
-    success: bool
+    success: bool = Field(examples=[True])
     details: dict[str, Any] = Field(
         description="What was asked, never what was typed; `source` is `rest`, `cdp` (a DevTools client) or `start`.",
         examples=[{"url": "https://example.com", "source": "rest"}],
@@ -142,7 +142,7 @@ class HealthView(BaseModel):
 
     status: Literal["healthy", "unhealthy"] = Field(description="Healthy: it runs and its browser has just answered.")
     sessionState: Shown = Field(description="The session's status.", examples=["running"])  # noqa: N815
-    browserResponsive: bool = Field(description="The browser itself answered within 2 s.")  # noqa: N815
+    browserResponsive: bool = Field(description="The browser itself answered within 2 s.", examples=[True])  # noqa: N815
     currentUrl: str | None = Field(examples=["https://example.com/"])  # noqa: N815
     uptimeMs: int = Field(description="Milliseconds since the browser was there, or that it was.", examples=[45000])  # noqa: N815
     reason: str | None = Field(default=None, description="Of an unhealthy one, why, in a sentence.")

@@ -41,8 +41,8 @@ def records(*, user_scoped: bool) -> APIRouter:
         offset: Offset = 0,
         limit: Annotated[int, Query(ge=1, le=1000, description="Actions in a page.", examples=[100])] = 100,
     ) -> ActionList:
-        """Every REST operation with its time, success and duration, the oldest first. What a DevTools client does, and the URL
-        that the session began with, appear as `navigate`.
+        """Every REST operation with its time, success and duration, in the order in which they ended. What a DevTools client
+        does, and the URL that the session began with, appear as `navigate`.
         """
         record = await parts.sessions.record(caller, session_id)
         page = await parts.recorded.actions(record, offset=offset, limit=limit)

@@ -46,14 +46,16 @@ class SessionView(BaseModel):
     machineId: str = Field(description="The node or host that the browser runs on.", examples=["worker-3"])  # noqa: N815
     created_at: Time = Field(examples=["2026-03-01T10:00:00.000Z"])
     createdAt: Time = Field(examples=["2026-03-01T10:00:00.000Z"])  # noqa: N815
-    ready_at: Time | None = Field(default=None, description="When the browser was there.")
+    ready_at: Time | None = Field(default=None, description="When the browser was there.", examples=["2026-03-01T10:00:01.000Z"])
     ended_at: Time | None = Field(default=None, description="When nothing was left of it.")
     duration: int = Field(description="Milliseconds since the run was asked for, or that it took.", examples=[45000])
     active_ws_connections: int = Field(description="Open DevTools connections.", examples=[1])
     active_vnc_connections: int = Field(default=0, description="Open live views.")
     currentUrl: str | None = Field(default=None, description="Where its page is, or was.", examples=["https://example.com/"])  # noqa: N815
     navigationCount: int = Field(description="Navigations of its pages so far.", examples=[5])  # noqa: N815
-    headless: bool | None = Field(default=None, description="Without a screen; unknown until the browser is there.")
+    headless: bool | None = Field(
+        default=None, description="Without a screen; unknown until the browser is there.", examples=[False]
+    )
     sandbox: SandboxState | None = Field(default=None, description="Whether Chromium's own sandbox is on, and how we know.")
     ws_url: str = Field(
         description="The browser's DevTools socket; add `access_token`.",
@@ -125,7 +127,7 @@ class NavigationView(BaseModel):
     timestamp: Time
     status: int | None = Field(default=None, description="HTTP status of the document, where there was one.", examples=[200])
     duration: int | None = Field(default=None, description="Milliseconds from request to load event.", examples=[1200])
-    success: bool = Field(description="False: an error page was shown instead.")
+    success: bool = Field(description="False: an error page was shown instead.", examples=[True])
     sameDocument: bool = Field(description="Another fragment, or `history.pushState`.")  # noqa: N815
     targetId: str | None = Field(default=None, description="The tab.")  # noqa: N815
 
