@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import machine
+from bench.capture import capture
 from bench.large import large_messages
 from bench.memory import memory
 from bench.messages import open_paths, small_messages
+from bench.operations import operations
 from bench.podium import serving
 from bench.rows import ROWS, Measured, parts_of, table
+from bench.saving import saving
+from bench.site import running_site
 from bench.starts import starts
 
 
@@ -27,10 +31,13 @@ class Amount:
     large: int
     starts: int
     connections: int
+    operations: int
+    captures: int
+    saves: int
 
 
-FULL = Amount(rounds=48, count=200, large=24, starts=12, connections=200)
-QUICK = Amount(rounds=8, count=100, large=4, starts=2, connections=50)
+FULL = Amount(rounds=48, count=200, large=24, starts=12, connections=200, operations=40, captures=16, saves=6)
+QUICK = Amount(rounds=8, count=100, large=4, starts=2, connections=50, operations=8, captures=4, saves=2)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -71,13 +78,23 @@ def measure(amount: Amount, keys: Sequence[str]) -> dict[str, Measured]:
                         done(lambda: small_messages(paths, rounds=amount.rounds, count=amount.count))
                     if "large" in parts:
                         done(lambda: large_messages(paths, rounds=amount.large))
+            with running_site(folder) as site:
+                if "operations" in parts:
+                    cold.wait_no_agents()
+                    done(lambda: operations(cold, site, rounds=amount.operations))
+                if "capture" in parts:
+                    cold.wait_no_agents()
+                    done(lambda: capture(cold, site, rounds=amount.captures))
             if "memory" in parts:
                 cold.wait_no_agents()
                 done(lambda: memory(cold, connections=amount.connections))
-            if "starts" in parts:
+            if parts & {"starts", "saving"}:
                 cold.wait_no_agents()
-                with serving(folder, name="warm", warm=1) as warm:
-                    done(lambda: starts(warm, cold, rounds=amount.starts))
+                with serving(folder, name="warm", warm=1) as warm, running_site(folder) as site:
+                    if "starts" in parts:
+                        done(lambda: starts(warm, cold, rounds=amount.starts))
+                    if "saving" in parts:
+                        done(lambda: saving(warm, cold, site, rounds=amount.saves))
     return results
 
 

@@ -6,7 +6,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from json import loads
 from pathlib import Path
 from typing import Final
@@ -16,9 +17,9 @@ from bench.wire import Wire
 from podium_agent.chromium import FLAGS, find_chromium
 from podium_agent.settings import SCREEN
 
-__all__ = ["has_screen", "start_by_hand"]
+__all__ = ["browser_by_hand", "has_screen", "start_by_hand"]
 
-UID: Final = 64000
+_UID: Final = 64000 if os.geteuid() == 0 else None
 """A user for the browser when we are root: with another, Chromium's sandbox stays on, as it does in a session."""
 
 
@@ -29,18 +30,36 @@ def has_screen() -> bool:
 
 def start_by_hand() -> float:
     """Seconds from nothing to the first CDP answer; ends everything before it returns."""
-    uid = UID if os.geteuid() == 0 else None
+    with _folder() as folder, ExitStack() as stack:
+        began = time.perf_counter()
+        port = _start(folder, stack, watched=True)
+        with Wire(_devtools(port)) as wire:
+            wire.command("Browser.getVersion")
+            return time.perf_counter() - began
+
+
+@contextmanager
+def browser_by_hand() -> Iterator[int]:
+    """The browser alone, without x11vnc, for the length of the block; gives its DevTools port."""
+    with _folder() as folder, ExitStack() as stack:
+        port = _start(folder, stack, watched=False)
+        _devtools(port)
+        yield port
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="by-hand-"))
     try:
-        if uid is not None:
-            os.chown(folder, uid, uid)
-        with ExitStack() as stack:
-            return _start(folder, uid, stack)
+        if _UID is not None:
+            os.chown(folder, _UID, _UID)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(folder: Path, uid: int | None, stack: ExitStack) -> float:
+def _start(folder: Path, stack: ExitStack, *, watched: bool) -> int:
+    uid = _UID
     logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="by-hand-log-")))
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)}
     environment["DBUS_SESSION_BUS_ADDRESS"] = "disabled:"
@@ -48,7 +67,6 @@ def _start(folder: Path, uid: int | None, stack: ExitStack) -> float:
     command = [find_chromium(None), *FLAGS, f"--remote-debugging-port={port}", f"--user-data-dir={folder}/profile"]
     command += ["--window-size=1280,807"]
 
-    began = time.perf_counter()
     if has_screen():
         reading, writing = os.pipe()
         screen = f"{SCREEN[0]}x{SCREEN[1]}x24"
@@ -58,16 +76,14 @@ def _start(folder: Path, uid: int | None, stack: ExitStack) -> float:
         with os.fdopen(reading) as said:
             display = f":{said.readline().strip()}"
         environment |= {"DISPLAY": display}
-        x11vnc = ["x11vnc", "-display", display, "-unixsock", str(folder / "vnc"), "-rfbport", "0", "-forever", "-shared"]
-        x11vnc += ["-nopw", "-quiet", "-norc", "-noipv6", "-nolookup"]
-        stack.enter_context(child(x11vnc, log=logs / "x11vnc", environment=environment, uid=uid))
+        if watched:
+            x11vnc = ["x11vnc", "-display", display, "-unixsock", str(folder / "vnc"), "-rfbport", "0", "-forever", "-shared"]
+            x11vnc += ["-nopw", "-quiet", "-norc", "-noipv6", "-nolookup"]
+            stack.enter_context(child(x11vnc, log=logs / "x11vnc", environment=environment, uid=uid))
     else:
         command += ["--headless=new"]
     stack.enter_context(child([*command, "about:blank"], log=logs / "chromium", environment=environment, uid=uid))
-    url = _devtools(port)
-    with Wire(url) as wire:
-        wire.command("Browser.getVersion")
-        return time.perf_counter() - began
+    return port
 
 
 def _devtools(port: int) -> str:

@@ -65,6 +65,11 @@ class Podium:
         found = _WARM.search(self.http.get("/metrics").text)
         return int(found[1]) if found else 0
 
+    def wait_rest(self, *, warm: int) -> None:
+        """Wait until no session is left, and so many browsers are there and wait."""
+        self.wait_warm(warm)
+        wait_until(lambda: len(self.agents()) <= warm, "the end of all sessions", every=0.1)
+
     def wait_no_agents(self) -> None:
         """Wait until the last session's end is over."""
         wait_until(lambda: not self.agents(), "the end of all sessions", every=0.1)

@@ -60,5 +60,5 @@ def test_a_message_in_several_frames_is_one_message() -> None:
 
 
 def test_a_refused_upgrade_says_how_it_was_refused() -> None:
-    with speaking() as url, pytest.raises(ConnectionRefusedError, match="HTTP/1.1 400"):
+    with speaking() as url, pytest.raises(ConnectionRefusedError, match=r"HTTP/1\.1 400"):
         Wire(url, headers={"sec-websocket-version": "8"})
