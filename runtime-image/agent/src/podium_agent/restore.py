@@ -26,17 +26,20 @@ LIMIT: Final = 15.0
 
 async def restore(connection: CdpConnection, targets: Targets, state: SavedState) -> None:
     """Cookies and localStorage. What cannot be written is logged and left out; raises `AgentError` when nothing can."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
     await _cookies(connection, state.cookies)
     stored = [origin for origin in state.origins if origin.local_storage]
-    if not stored:
-        return
     try:
-        # The last touched first, in case that time is short.
-        async with asyncio.timeout(LIMIT), origin_tab(connection, targets) as tab:
-            for origin in reversed(stored):
-                await _write(tab, origin)
+        if stored:
+            async with asyncio.timeout(LIMIT), origin_tab(connection, targets) as tab:
+                for origin in reversed(stored):  # the last touched first, in case that time is short
+                    await _write(tab, origin)
     except TimeoutError:
         log.error("origins_not_restored", extra={"origins": len(stored), "seconds": LIMIT})
+    else:
+        found = {"origins": len(stored), "seconds": round(clock() - began, 3)}
+        log.info("state_restored", extra=found)
 
 
 async def _cookies(connection: CdpConnection, cookies: list[Cookie]) -> None:

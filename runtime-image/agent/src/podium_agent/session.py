@@ -197,16 +197,18 @@ class Session:
             log.warning("downloads_left", extra={"seconds": FINISH_DOWNLOADS})
 
     async def _last_save(self, courier: Courier) -> None:
-        saver = self.browser.saver
+        saver, clock = self.browser.saver, asyncio.get_running_loop().time
+        began = clock()
         try:
             async with asyncio.timeout(SAVE_LIMIT):
                 try:
-                    if self.browser.chromium.process.returncode is None:
-                        await saver.save(courier, care="last")
-                        return
+                    if self.browser.chromium.process.returncode is not None:
+                        raise CdpClosed("any question")
+                    await saver.save(courier, care="last")
                 except AgentError as error:
                     log.info("last_look_failed", extra={"error": str(error)})
-                await saver.save_known(courier)
+                    await saver.save_known(courier)
+            log.info("state_saved", extra={"seconds": round(clock() - began, 3)})
         except (DeliveryError, TimeoutError) as error:
             log.warning("last_save_failed", extra={"error": repr(error)})
 
