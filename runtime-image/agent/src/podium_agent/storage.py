@@ -37,6 +37,8 @@ READ_LIMIT: Final = 0.5
 LEFT_LIMIT: Final = 0.7
 """Seconds for origins that were left, at the end: about twelve."""
 MAX_URL: Final = 65_536
+# By their numbers: a key such as `length` or `__proto__` is no property of the object.
+_ITEMS: Final = "Array.from(localStorage, (_, i) => localStorage.key(i)).map((key) => [key, localStorage.getItem(key)])"
 
 Care = Literal["known", "asked", "last"]
 """How sure to be: what has been told; what live pages say now; that, and what pages left behind."""
@@ -103,9 +105,7 @@ class Saver:
             await self._send(courier, last=True)
 
     async def _send(self, courier: Courier, *, last: bool) -> None:
-        active = self._targets.page(None)
-        if active is not None and self._targets.in_default_context(active) and _kept(active.url):
-            self._url = active.url
+        self._look_where()
         seen = (self._web.version, self._cookies, self._url)
         if seen == self._sent or (not last and self._sent is None and seen == (0, [], None)):
             return
@@ -134,14 +134,19 @@ class Saver:
         try:
             async with asyncio.timeout(LEFT_LIMIT), origin_tab(self._connection, self._targets) as tab:
                 for origin in left:
-                    items = await tab.at(origin, "Object.fromEntries(Object.entries(localStorage))")
-                    self._web.know_local(origin, items)
+                    self._web.know_local(origin, dict(await tab.at(origin, _ITEMS)))
         except (AgentError, TimeoutError) as error:
             log.info("left_origins_not_read", extra={"error": repr(error)})
+
+    def _look_where(self) -> None:
+        active = self._targets.page(None)
+        if active is not None and self._targets.in_default_context(active) and _kept(active.url):
+            self._url = active.url
 
     def _moved(self, _: Params, session: str | None) -> None:
         target = self._targets.of_session(session)
         if target is not None and not target.ours:
+            self._look_where()
             self.want()
 
     def _answered(self, params: Params, _: str | None) -> None:
