@@ -19,7 +19,9 @@ from podium_gateway.errors import (
     DialogOpen,
     ElementNotFound,
     ElementNotUsable,
+    InvalidRequest,
     PageNotFound,
+    PayloadTooLarge,
     PodiumError,
     RefGone,
     Unauthenticated,
@@ -29,6 +31,7 @@ __all__ = ["install", "rendered", "sentence"]
 
 log = logging.getLogger(__name__)
 
+_NO_JSON: Final = "the body is not valid JSON"
 _AS_BROWSER_ERROR: Final = (BrowserTimeout, DialogOpen, ElementNotFound, ElementNotUsable, PageNotFound, RefGone)
 """What these faces know only as 502: 404 would mean the session."""
 
@@ -53,7 +56,7 @@ def sentence(errors: Sequence[Mapping[str, Any]]) -> str:
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     kind, message = str(first["type"]), str(first["msg"])
     if kind == "json_invalid":
-        return "the body is not valid JSON"
+        return _NO_JSON
     if not place and kind == "value_error":  # of several fields together
         return message.removeprefix("Value error, ")
     if not place:
@@ -80,7 +83,13 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
-    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+    if error.status_code == InvalidRequest.status:
+        # FastAPI's word for bytes that are no UTF-8 and brackets without end.
+        return JSONResponse({"detail": _NO_JSON, "code": InvalidRequest.code}, InvalidRequest.status)
+    body = {"detail": error.detail}
+    if error.status_code == PayloadTooLarge.status:
+        body["code"] = PayloadTooLarge.code
+    return JSONResponse(body, error.status_code, error.headers)
 
 
 def install(app: FastAPI) -> None:

@@ -3,10 +3,12 @@
 import re
 from typing import Annotated, Final
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-__all__ = ["OpenableUrl", "openable"]
+__all__ = ["LONGEST", "OpenableUrl", "openable"]
 
+LONGEST: Final = 65536
+"""Characters of a URL; an agent takes as many."""
 # Browsers drop these before they read a URL, so `java\nscript:` is a scheme too.
 _DROPPED: Final = re.compile(r"[\t\r\n]")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -25,4 +27,4 @@ def openable(url: str) -> str:
     raise ValueError("must begin with http:// or https:// (or data:), or be about:blank")
 
 
-OpenableUrl = Annotated[str, AfterValidator(openable)]
+OpenableUrl = Annotated[str, Field(max_length=LONGEST), AfterValidator(openable)]

@@ -99,7 +99,7 @@ class StoredSessions:
     async def _find(self, user_id: str, session_id: str) -> StoredState:
         there = await self._states.find(user_id, session_id) if is_session_id(session_id) else None
         if there is None:
-            raise StateNotFound(f"there is no stored session {session_id[:128]!r}")
+            raise StateNotFound
         return there
 
     async def _read(self, user_id: str, session_id: str) -> SavedState:

@@ -15,7 +15,6 @@ class NavigateBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"url": "https://example.com", "timeout": 30}]})
 
     url: OpenableUrl = Field(
-        max_length=65536,
         description="http, https or data, or about:blank; other schemes are refused.",
         examples=["https://example.com"],
     )

@@ -54,7 +54,7 @@ class StoredBody(Sent):
 
     url: Annotated[
         OpenableUrl | None,
-        Field(max_length=65536, description="What the next run opens; null for none.", examples=["https://example.com"]),
+        Field(description="What the next run opens; null for none.", examples=["https://example.com"]),
     ] = None
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import ConfigDict, Field, field_validator
 
 from podium_gateway.errors import InvalidRequest, NotOffered
-from podium_gateway.faces.urls import OpenableUrl, openable
+from podium_gateway.faces.urls import LONGEST, OpenableUrl, openable
 from podium_gateway.faces.wire import Body
 from podium_gateway.sessions.runs import Wish
 from podium_protocol.sessions import SessionContext, Viewport
@@ -59,7 +59,6 @@ class CreateSession(Body):
     session_id: str | None = Field(default=None, description="1 to 128 of A-Z a-z 0-9 . _ ~ - ; made up when left out.")
     url: OpenableUrl | None = Field(
         default=None,
-        max_length=65536,
         description="Opened as soon as the browser is there; when left out, the URL that was saved with the session, if one was.",
     )
     source: str | None = Field(
@@ -71,7 +70,7 @@ class CreateSession(Body):
     initial_prompt: str | None = Field(
         default=None,
         alias="initialPrompt",
-        max_length=65536,
+        max_length=LONGEST,
         description="A URL to open, used when `url` is not given. A task is refused (501): there is no setting for a model yet.",
     )
     options: SessionOptions | None = Field(default=None, description="How the browser is to be.")
