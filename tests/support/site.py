@@ -138,17 +138,25 @@ def _app(site: Site) -> ASGIApp:
 
 
 @contextmanager
-def running_site() -> Iterator[Site]:
-    """Serve until the block ends; the port is the kernel's choice."""
+def running_app(app: ASGIApp) -> Iterator[int]:
+    """Serve in a thread until the block ends; gives the port, which is the kernel's choice."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        site = Site(port=listener.getsockname()[1])
-        config = uvicorn.Config(_app(site), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        port: int = listener.getsockname()[1]
+        config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="site")
         # The socket listens already: a client that comes before the server waits in the backlog.
         thread.start()
         try:
-            yield site
+            yield port
         finally:
             server.should_exit = True
             thread.join(timeout=10)
+
+
+@contextmanager
+def running_site() -> Iterator[Site]:
+    """Serve until the block ends."""
+    site = Site(port=0)
+    with running_app(_app(site)) as site.port:
+        yield site
