@@ -1,7 +1,9 @@
 """The live view in a real browser: what it shows, that it can be typed into, what it says at the end, and to whom it is closed."""
 
 import base64
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,12 +15,14 @@ from playwright.async_api import Page, async_playwright
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from podium_system.shared_memory import segments_of
 from support.cdp import RawClient
 from support.chromium import bare_chromium
 from support.ends import end_of
 from support.podium import Podium, running_podium
 from support.records import end_session
 from support.site import Site
+from support.traces import begin_session, traces_of
 from support.waiting import eventually
 
 pytestmark = pytest.mark.browser
@@ -57,6 +61,12 @@ def served(**settings: str) -> Iterator[Podium]:
 def hurried() -> Iterator[Podium]:
     """A gateway whose sessions are idle soon."""
     yield from served(PODIUM_IDLE_TIMEOUT="3")
+
+
+@pytest.fixture
+def private() -> Iterator[Podium]:
+    """A gateway without warm browsers, so that every agent is a session's."""
+    yield from served()
 
 
 @pytest.fixture
@@ -230,3 +240,19 @@ async def test_a_viewers_keys_keep_a_session_and_a_viewer_that_only_looks_does_n
         ended = await end_of(hurried, "used")
         await page.wait_for_selector("body[data-state=ended]")
     assert (ended["status"], ended["reason"]) == ("completed", "IdleTimeout")
+
+
+@pytest.mark.parametrize("end", ["the session's end", "SIGKILL to the agent"])
+async def test_watching_leaves_no_shared_memory(end: str, private: Podium) -> None:
+    """The machine has room for 4096 segments, and a VNC server takes 42."""
+    traces = await begin_session(private, "watched")
+    async with connect(socket_url(private, "watched"), subprotocols=["binary"]) as socket:  # type: ignore[list-item]
+        assert await socket.recv() == b"RFB 003.008\n"
+        (server,) = traces_of(private)[0].named("x11vnc")
+        assert segments_of(server), "it uses none, so this shows nothing"
+        if end == "SIGKILL to the agent":
+            os.kill(traces.agent, signal.SIGKILL)
+        else:
+            await end_session(private.http, "watched")
+        await end_of(private, "watched")
+    assert segments_of(server) == []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from podium_system.processes import descendants, facts, pids_of_user
+from podium_system.shared_memory import segments_of
 from support.podium import Podium, display_is_stale
 
 _SHARED = tuple(Path(name) for name in ("/tmp", "/var/tmp", "/dev/shm"))
@@ -60,6 +61,7 @@ class Traces:
     def left(self) -> list[str]:
         """Everything of it that is there now, in words; empty when there is nothing."""
         found = [f"process {each.pid} {each.command[:80]}" for each in self.processes if each.alive()]
+        found += [f"shared memory {segment}" for each in self.processes for segment in segments_of(each.pid)]
         note = self.folder.with_name(f"{self.folder.name}.end.json")
         found += [str(path) for path in (self.folder, self.socket, note) if path.exists()]
         if self.display is not None and display_is_stale(self.display):

@@ -17,6 +17,7 @@ from podium_agent.folder import SessionFolder
 from podium_agent.targets import Targets
 from podium_protocol.errors import AgentErrorCode
 from podium_system.processes import as_child
+from podium_system.shared_memory import release_shared_memory
 
 __all__ = ["Screen"]
 
@@ -67,6 +68,7 @@ class Screen:
 
     def _terminate(self) -> None:
         if self._process is not None and self._process.returncode is None:
+            release_shared_memory(self._process.pid)
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()  # it has nothing to save
 
@@ -93,6 +95,9 @@ class Screen:
         except TimeoutError as error:
             process.kill()
             raise AgentError(AgentErrorCode.NO_SCREEN, f"x11vnc did not start within {START_LIMIT:.0f} s") from error
+        finally:
+            # Released while it lives, so that nothing is left whoever is killed first: it, us or the gateway.
+            release_shared_memory(process.pid)
         return process
 
     async def _listening(self, process: asyncio.subprocess.Process) -> None:
