@@ -120,7 +120,11 @@ async def test_a_user_neither_finds_nor_drives_nor_watches_nor_ends_the_others_s
             assert own.status_code == 404, f"{what} under his own name"
             hers = await bob.http.request(method, f"/api/users/{alice.id}/sessions/{session}{path}", json=body)
             assert hers.status_code == 403, f"{what} under her name"
-        assert (await bob.http.get(file["publicUrl"])).status_code == 404
+        # Who was given her link has that one file, as it says; nobody can make himself a link, or find the file without.
+        link = httpx.URL(file["publicUrl"])
+        for forged in (link.copy_set_param("expires", int(link.params["expires"]) + 1), link.copy_set_param("signature", "")):
+            assert (await bob.http.get(forged)).status_code == 403
+        assert (await bob.http.get(f"/api/sessions/{session}/artifacts/{file['objectId']}")).status_code == 404
         assert (await bob.http.get(f"/api/users/{alice.id}/sessions")).status_code == 403
 
         taken = await bob.http.post("/api/sessions", json={"session_id": session})
