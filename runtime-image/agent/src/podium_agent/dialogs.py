@@ -50,6 +50,10 @@ class Dialogs:
             future.set_result(dialog.text)
         return future
 
+    def open_on(self, target_id: str) -> bool:
+        """Whether the page shows a dialog now, whoever attends it."""
+        return target_id in self._open
+
     def client_left(self) -> None:
         """What the last client has left open is ours from now on."""
         if not self._attended():

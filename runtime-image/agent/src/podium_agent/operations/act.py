@@ -34,9 +34,12 @@ class Actor:
         """Do it, and wait for the document that it leads to, if it does."""
         async with self._pages.page(request.page, limit=request.timeout) as page:
             self._pages.targets.activate(page.target)
+            earlier = self._loads.on(page)
             await self._do(page, request)
             await self._world.turn(page)
-            await self._loads.settle(page, limit=min(SETTLE, request.timeout / 2))
+            load = self._loads.on(page)
+            if load is not None and load is not earlier:
+                await page.within(_wait(load.over, min(SETTLE, request.timeout / 2)))
             return Acted(kind=request.kind, page=page.target.id, url=page.target.url)
 
     async def _do(self, page: Page, request: Action) -> None:
@@ -114,16 +117,15 @@ class _Loads:
         connection.on("Page.frameStoppedLoading", self._stopped)
         targets.closed.append(lambda target: self._over(target.id))
 
-    async def settle(self, page: Page, *, limit: float) -> None:
-        """If the page is on its way to another document, wait for it, at most `limit` seconds."""
-        load = self._loading.get(page.target.id)
-        if load is not None:
-            await page.within(_wait(load.over, limit))
+    def on(self, page: Page) -> "_Load | None":
+        """What its main frame is loading, or is about to."""
+        return self._loading.get(page.target.id)
 
     def _requested(self, params: Params, _: str | None) -> None:
         # The first word of a form's submission; the load itself begins some ms later, or never.
         if params.get("disposition") == "currentTab":
-            self._loading.setdefault(params["frameId"], _Load())
+            self._over(params["frameId"])
+            self._loading[params["frameId"]] = _Load()
 
     def _started(self, params: Params, _: str | None) -> None:
         self._loading.setdefault(params["frameId"], _Load()).started = True

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
-from podium_agent.errors import AgentError
+from podium_agent.errors import AgentError, CdpError, CdpTimeout
 from podium_agent.operations.pages import Page, Pages
 from podium_agent.targets import Targets
 from podium_protocol.errors import AgentErrorCode
@@ -79,7 +79,7 @@ class Navigator:
                 del self._watches[page.target.id]
 
     async def _load(self, page: Page, url: str, watch: _Watch) -> Navigated:
-        answer = await page.command("Page.navigate", {"url": url, "transitionType": "typed"})
+        answer = await self._go(page, url)
         frame = answer["frameId"]
         failure = answer.get("errorText")
         if answer.get("isDownload"):
@@ -102,6 +102,19 @@ class Navigator:
         watch = self._watches.get(params["frameId"])
         if watch is not None and not watch.moved.done():
             watch.moved.set_result(params["url"])
+
+    async def _go(self, page: Page, url: str) -> Params:
+        await page.unblock()
+        try:
+            return await page.command("Page.navigate", {"url": url, "transitionType": "typed"})
+        except CdpError as error:
+            if "invalid URL" in error.message:
+                raise AgentError(AgentErrorCode.INVALID_REQUEST, f"{url[:200]!r} is not a URL") from error
+            raise
+        except (CdpTimeout, asyncio.CancelledError):
+            # No answer to show. Until this is over, the page that is still there answers nothing.
+            page.post("Page.stopLoading", {})
+            raise
 
     def _lifecycle(self, params: Params, _: str | None) -> None:
         watch = self._watches.get(params["frameId"])

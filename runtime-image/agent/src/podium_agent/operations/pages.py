@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.dialogs import Dialogs
-from podium_agent.errors import AgentError
+from podium_agent.errors import AgentError, CdpTimeout
 from podium_agent.targets import Target, Targets
 from podium_protocol.errors import AgentErrorCode
 
 __all__ = ["Page", "Pages"]
 
 T = TypeVar("T")
+
+BUSY: Final = 1.0
+"""Seconds in which a page that is well lets us have a turn."""
 
 
 class Pages:
@@ -69,7 +72,7 @@ class Pages:
                 dialog = self._dialogs.next_on(target.id)
                 end = self._ends[target.id] = asyncio.get_running_loop().create_future()
                 try:
-                    yield Page(self.connection, target, dialog, end, limit=limit)
+                    yield Page(self.connection, target, dialog, end, dialogs=self._dialogs, limit=limit)
                 finally:
                     del self._ends[target.id]
                     dialog.cancel()
@@ -99,10 +102,12 @@ class Page:
         dialog: "asyncio.Future[str]",
         end: "asyncio.Future[AgentError]",
         *,
+        dialogs: Dialogs,
         limit: float,
     ) -> None:
         self.target = target
         self._connection = connection
+        self._dialogs = dialogs
         self._dialog = dialog
         self._end = end
         self._limit = limit
@@ -114,6 +119,23 @@ class Page:
     async def bring_to_front(self) -> None:
         """Show it: a page behind another has no frames, so nothing on it becomes still, and keys go to the one in front."""
         await self.command("Page.bringToFront")
+
+    async def unblock(self) -> None:
+        """Before the page is left: end whatever would not let it be, a load that hangs or a script that never ends."""
+        # While a navigation is under way nothing reaches the page, and what was sent would meet the next document.
+        for way_out in ("Page.stopLoading", "Runtime.terminateExecution"):
+            if self._dialogs.open_on(self.target.id) or await self._answers():
+                return
+            self.post(way_out, {})
+
+    async def _answers(self) -> bool:
+        try:
+            await self.within(
+                self._connection.command("Runtime.evaluate", {"expression": "0"}, session=self.target.session, limit=BUSY)
+            )
+        except CdpTimeout:
+            return False
+        return True
 
     def post(self, method: str, params: Params) -> None:
         """A command whose answer is that of the next one awaited."""

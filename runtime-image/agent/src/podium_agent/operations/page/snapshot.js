@@ -26,8 +26,12 @@ const encoded = (img) =>
 
 const CHANGES = {
   script: (_, copy) => copy.remove(),
-  noscript: (_, copy) => copy.remove(), // scripts ran
-  source: (_, copy) => /^(picture)$/.test(copy.parentElement?.localName) && copy.remove(), // the picture that it chose is in its img
+  noscript(live, copy) {
+    // Shown where scripts are off, and then to whoever reads the snapshot too.
+    const content = rendered(live) ? [...copy.childNodes] : [];
+    copy.replaceWith(...content);
+  },
+  source: (_, copy) => copy.parentElement?.localName === 'picture' && copy.remove(), // what it chose is in the picture's img
   link(live, copy) {
     if (live.disabled) copy.remove();
     const css = live.sheet ? sheetText(live.sheet) : null;
