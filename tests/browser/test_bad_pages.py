@@ -190,6 +190,13 @@ async def test_a_dialog_in_the_way(visitor: Visitor, site: BadSite) -> None:
         site.again = False
 
 
+async def test_a_page_whose_script_never_ends(visitor: Visitor) -> None:
+    await visitor.navigate("busy")
+    late = (502, "browser_timeout", "the page did not get there within 1 s")
+    for kind, fields in {"click": {"selector": "button"}, "press": {"key": "Enter"}, "scroll": {"scrollY": 10}}.items():
+        said(await visitor.act(kind, timeout=1, **fields), *late)
+
+
 CRASHED = (502, "page_crashed", "the page has crashed; navigate to bring it back")
 
 

@@ -19,6 +19,7 @@ PAGES = {
     "dialogs": "<title>Dialogs</title><h1>Behind</h1><button>b</button><script>onload = () => setTimeout(() => {"
     "for (let asked;; ) { alert('in the way'); asked = new XMLHttpRequest(); asked.open('GET', 'again', false); asked.send();"
     "if (asked.responseText !== 'yes') break } }, 0)</script>",
+    "busy": "<title>Busy</title><h1>Busy</h1><button>b</button><script>onload = () => setTimeout(() => { for (;;); }, 0)</script>",
     "elements": "<title>Elements</title><h1>Elements</h1><button id=covered>Covered</button>"
     "<input id=field><div id=veil style='position: fixed; inset: 0 0 50% 0'></div>"
     "<div style='position: fixed; top: 80%'><button id=gone>Gone</button>"

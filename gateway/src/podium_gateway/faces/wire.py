@@ -28,3 +28,4 @@ class ErrorBody(BaseModel):
 
     detail: str = Field(description="A sentence for people.", examples=["session not found"])
     code: str | None = Field(default=None, description="A stable word for programs.", examples=["session_not_found"])
+    details: dict[str, object] | None = Field(default=None, description="More for programs; left out where there is nothing more.")

@@ -58,7 +58,10 @@ def pages(*, user_scoped: bool) -> APIRouter:
         },
     )
     async def html(parts: Service, caller: Called, session_id: SessionId) -> Response:
-        """The document as it is now, with its stylesheets, images and frames inside as far as the page may read them."""
+        """The document as it is now, with its stylesheets, images and frames inside as far as the page may read them.
+
+        Its scripts are left out.
+        """
         content = await parts.operations.html(parts.sessions.live(caller, session_id), Html())
         return Response(content, media_type="text/html; charset=utf-8", headers=_SNAPSHOT)
 
@@ -92,7 +95,10 @@ def pages(*, user_scoped: bool) -> APIRouter:
             Literal["readable", "raw"], Query(description="`raw`: all that a person would see, not only the article.")
         ] = "readable",
     ) -> TextView:
-        """What there is to read: the article without menus and footers, or all of the text where there is none."""
+        """What there is to read: the article without menus and footers, or all of the text where there is none.
+
+        Of a PDF there is none.
+        """
         live = parts.sessions.live(caller, session_id)
         read = parts.operations.text if mode == "raw" else parts.operations.readable
         found = await read(live, Text())
