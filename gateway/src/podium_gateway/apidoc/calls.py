@@ -7,7 +7,10 @@ from urllib.parse import quote
 
 from podium_gateway.apidoc.schemas import Schema, example_of
 
-__all__ = ["body_schema", "call"]
+__all__ = ["SHOWN", "body_schema", "call"]
+
+SHOWN: Final = "x-shown"
+"""On the schema of a parameter that may be left out and is in the call all the same, since that needs one of several."""
 
 _FILES: Final = {"image/jpeg": ("raw=true", "page.jpg"), "text/html": ("", "page.html"), "application/octet-stream": ("", "file")}
 """Bytes go to a file, and where there is a choice are asked for."""
@@ -28,7 +31,7 @@ def call(method: str, path: str, operation: Mapping[str, Any], components: Mappi
     query = [
         f"{one['name']}={quote(str(example_of(one['schema'] | _examples(one), components)), safe=',')}"
         for one in parameters
-        if one["in"] == "query" and one.get("required")
+        if one["in"] == "query" and (one.get("required") or one["schema"].get(SHOWN))
     ]
     answered = operation["responses"].get("200", {}).get("content", {})
     kept = ""

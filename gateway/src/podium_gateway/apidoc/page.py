@@ -197,7 +197,8 @@ def _shown(schema: Schema) -> str:
 def _errors() -> Iterator[str]:
     yield "## Errors"
     yield ""
-    yield 'Every error is `{"detail": "a sentence", "code": "a_stable_word"}`. 429 and 503 carry `Retry-After` in seconds.'
+    shape = '{"detail": "a sentence", "code": "a_stable_word"}'
+    yield f"Every error is `{shape}`, some with `details`. 429 and 503 carry `Retry-After` in seconds."
     yield ""
     yield "| status | code | when |"
     yield "|---|---|---|"

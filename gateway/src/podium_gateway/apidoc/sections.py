@@ -14,7 +14,8 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
         " accessibility tree; a ref that is gone is an error, never another element.\n\n"
         "Where no `timeout` is given, navigating and reading have 30 s, the rest 10 s; then the answer is 502, `browser_timeout`."
         " While no DevTools client is connected, an alert or another dialog of the page is declined after a second: a call that"
-        " meets it answers 502, `dialog_open`, with the dialog's words, and the next may go on. After `page_crashed`, navigate.",
+        " meets it answers 502, `dialog_open`, with the dialog's words, and the next may go on. After `page_crashed`, navigate."
+        " A page whose dialogs never end is left with `newTab`.",
     ),
     "Records": (
         "What a session did (SAPI)",

@@ -148,7 +148,12 @@ def pages(*, user_scoped: bool) -> APIRouter:
         caller: Called,
         session_id: SessionId,
         selector: Annotated[
-            Selector | None, Query(description="A CSS selector, or a ref; this or `ref` is required.", examples=["img.hero"])
+            Selector | None,
+            Query(
+                description="A CSS selector, or a ref; this or `ref` is required.",
+                examples=["img.hero"],
+                json_schema_extra={"x-shown": True},
+            ),
         ] = None,
         ref: Annotated[Ref | None, Query(description="A ref of the page's last tree.", examples=["e5"])] = None,
         quality: Quality = 80,

@@ -100,7 +100,7 @@ def linked_artifacts() -> APIRouter:
         owner: Annotated[str, Path(description="The session, by an id of ours.", examples=["3f2a"])],
         object_id: ObjectId,
         expires: Annotated[str, Query(max_length=32, description="The link's last second, since 1970.", examples=["1772359200"])],
-        signature: Annotated[str, Query(max_length=128, description="Of path and time, by this service.", examples=["pZ0…"])],
+        signature: Annotated[str, Query(max_length=128, description="Of path and time, by this service.", examples=["pZ0"])],
     ) -> StreamingResponse:
         """The link that `publicUrl` of the list of artifacts is. Images are shown in place, everything else is a download."""
         parts.links.check((LINKED, owner, object_id), expires=expires, signature=signature, now=time())
