@@ -12,7 +12,7 @@ from playwright.async_api import Page, async_playwright
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from podium_protocol.errors import AgentErrorBody, AgentErrorCode
@@ -61,7 +61,7 @@ class Driven:
 
     async def show(self, html: str) -> None:
         """Load a page that the test wrote."""
-        self.pages["own"] = html
+        self.pages["own"] = f"<!doctype html>{html}"
         await self.open("own")
 
     async def open(self, name: str) -> None:
@@ -88,13 +88,14 @@ def large() -> str:
 
 
 def _site(pages: dict[str, str]) -> Starlette:
-    async def page(request: Request) -> HTMLResponse:
+    async def page(request: Request) -> Response:
         name = request.path_params["name"]
-        if name == "favicon.ico":
-            return HTMLResponse("", 204)
+        if name not in pages and not (PAGES / f"{name}.html").is_file():
+            return Response(status_code=404)
         text = pages[name] if name in pages else (PAGES / f"{name}.html").read_text()
+        kind = {"css": "text/css", "svg": "image/svg+xml"}.get(name.rpartition(".")[2], "text/html")
         other = f"http://localhost:{request.url.port}/elsewhere"
-        return HTMLResponse(text.replace("@OTHER@", other), headers={"cache-control": "no-store"})
+        return Response(text.replace("@OTHER@", other), media_type=kind, headers={"cache-control": "no-store"})
 
     return Starlette(routes=[Route("/{name}", page)])
 

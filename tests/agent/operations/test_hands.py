@@ -1,0 +1,179 @@
+"""Clicking, hovering and scrolling as a person does it: where, in what order, and what the page hears."""
+
+import pytest
+
+from podium_protocol.errors import AgentErrorCode
+from support.driven import Driven
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+HEARS = """<script>
+    window.heard = [];
+    const TYPES = ['pointerover', 'pointerdown', 'mousedown', 'focus', 'pointerup', 'mouseup', 'click', 'dblclick',
+        'change', 'input'];
+    for (const type of TYPES) {
+        addEventListener(type, (event) => heard.push([type, event.composedPath()[0].id ?? '', event.isTrusted]), true);
+    }
+</script>"""
+
+
+async def heard(driven: Driven) -> list[tuple[str, str]]:
+    """What the page heard, all of it trusted, since last asked."""
+    events = await driven.agent.evaluate("heard.splice(0)")
+    assert isinstance(events, list)
+    assert all(trusted for _, _, trusted in events), events
+    return [(kind, target) for kind, target, _ in events]
+
+
+async def clicked(driven: Driven) -> list[str]:
+    """Ids of what was clicked since last asked."""
+    return [target for kind, target in await heard(driven) if kind == "click"]
+
+
+async def test_a_click_is_heard_as_a_persons_is(driven: Driven):
+    await driven.show(f"{HEARS}<button id=b>Press</button>")
+    await driven.act("click", "#b")
+    kinds = [kind for kind, target in await heard(driven) if target == "b"]
+    assert kinds == ["pointerover", "pointerdown", "mousedown", "focus", "pointerup", "mouseup", "click"]
+    await driven.act("click", "#b")
+    assert await clicked(driven) == ["b"]
+
+
+async def test_a_click_at_coordinates_meets_what_is_there(driven: Driven):
+    await driven.show(
+        f"{HEARS}<body style='margin: 0'><button id=b style='position: absolute; left: 300px; top: 200px'>Press</button>"
+    )
+    await driven.act("click", x=310, y=210)
+    await driven.act("click", x=10.5, y=20)
+    assert await clicked(driven) == ["b", ""]
+    await driven.act("hover", x=310, y=210)
+    assert await driven.agent.evaluate("document.querySelector('#b').matches(':hover')")
+
+
+PLACES = {
+    "far below": "<div style='height: 5000px'></div><button id=b>b</button><div style='height: 5000px'></div>",
+    "far right": "<div style='width: 9000px; text-align: right'><button id=b>b</button></div>",
+    "in a box that scrolls": "<div style='height: 100px; overflow: auto'><p style='height: 900px'></p><button "
+    "id=b>b</button></div>",
+    "in a box in a box": "<div style='height: 90px; overflow: scroll'><div style='height: 3000px'></div><div "
+    "style='height: 80px; overflow: "
+    "hidden auto'><p style='height: 700px'></p><button id=b>b</button><p style='height: 700px'></p></div></div>",
+    "smoothly scrolled to": "<style>html { scroll-behavior: smooth }</style><div style='height: 5000px'></div><button "
+    "id=b>b</button>",
+    "beneath a header that sticks": "<header style='position: sticky; top: 0; height: 300px; background: silver'>H</header>"
+    "<div style='height: 2000px'><div style='height: 20px'></div><button id=b>b</button></div><script>scrollTo(0, 250)</script>",
+    "between bars that stick": "<div style='position: fixed; top: 0; height: 45%; width: 100%; background: "
+    "red'></div><div style='position: "
+    "fixed; bottom: 0; height: 45%; width: 100%; background: blue'></div><div style='height: 2000px'></div><button id=b>b</button>"
+    "<div style='height: 2000px'></div>",
+    "higher than the view": "<button id=b style='height: 4000px'>b</button>",
+    "larger than the view": "<button id=b style='height: 4000px; width: 5000px'>b</button>",
+    "a link over two lines": "<p style='width: 200px'>some words here <a id=b href='#x'>and a link that is broken</a> words</p>",
+    "a link around a block": "<a id=b href='#x'><div id=b style='height: 40px'></div></a>",
+    "with its child on top": "<button id=b><span id=b style='display: block; width: 90px; height: 40px'>child</span></button>",
+    "turned and scaled": "<div style='transform: rotate(30deg) scale(.5); margin: 200px'><button id=b>b</button></div>",
+    "of a fixed bar": "<div style='height: 9000px'></div><div style='position: fixed; bottom: 0'><button id=b>b</button></div>",
+    "partly outside the view": "<button id=b style='position: fixed; left: -80px; top: 5px; width: 100px'>b</button>",
+    "a picture's area": "<map name=m><area id=b href='#x' shape=rect coords=0,0,50,50></map><img usemap=#m width=50 "
+    "height=50 src='data:,'>",
+    "without pointer events on its icon": "<button id=b><i style='pointer-events: none'>icon</i></button>",
+    "a checkbox within a label that covers it": "<label style='position: relative'><input type=checkbox id=b style='opacity: .1'>"
+    "<span id=b style='position: absolute; inset: 0; background: green'></span></label>",
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+async def test_a_click_finds_its_way_to_a_button(driven: Driven, name: str):
+    await driven.show(f"{HEARS}{PLACES[name]}")
+    await driven.act("click", "#b", timeout=3)
+    assert set(await clicked(driven)) == {"b"}
+
+
+async def test_a_click_reaches_into_frames_and_open_shadow_trees(driven: Driven):
+    inner = "<div style='height: 900px'></div><button id=deep onclick='top.pressed = this.id'>d</button>"
+    await driven.show(f"""<div style="height: 1500px"></div>
+        <iframe style="border: 9px solid; padding: 13px; height: 90px" srcdoc="{inner}"></iframe>
+        <div id=host></div><div id=shut></div><script>
+            host.attachShadow({{mode: 'open'}}).innerHTML = "<button id=shady onclick='window.pressed = this.id'>s</button>";
+            shut.attachShadow({{mode: 'closed'}}).innerHTML = "<button id=closed>c</button>";
+        </script>""")
+    for name in ("deep", "shady"):
+        await driven.act("click", f"#{name}")
+        assert await driven.agent.evaluate("window.pressed") == name
+    code, message = await driven.refused("click", "#closed")
+    assert (code, message) == (AgentErrorCode.ELEMENT_NOT_FOUND, 'nothing on the page matches "#closed"')
+
+
+async def test_a_label_takes_its_checkbox_along(driven: Driven):
+    await driven.show(f"{HEARS}<label id=l for=c>Agree</label><input type=checkbox id=c><input type=radio id=r>")
+    await driven.act("click", "#l")
+    assert await driven.agent.evaluate("c.checked") is True
+    await driven.act("click", "#c")
+    assert await driven.agent.evaluate("c.checked") is False
+    await driven.act("click", "#r")
+    assert await driven.agent.evaluate("r.checked") is True
+
+
+async def test_a_hover_is_seen_by_style_and_script(driven: Driven):
+    await driven.show(
+        "<style>#menu { display: none } #m:hover + #menu, #menu:hover { display: block }</style>"
+        "<div id=m onmouseenter='window.entered = event.isTrusted'>Menu</div><div id=menu><button "
+        "onclick='window.chosen = 1'>Item"
+        "</button></div><p id=away>away</p>"
+    )
+    await driven.act("hover", "#m")
+    assert await driven.agent.evaluate("window.entered && getComputedStyle(menu).display") == "block"
+    await driven.act("click", "#menu button")
+    assert await driven.agent.evaluate("window.chosen") == 1
+    await driven.act("hover", "#away")
+    assert await driven.agent.evaluate("getComputedStyle(menu).display") == "none"
+
+
+async def test_a_click_that_leads_to_another_page_waits_for_it(driven: Driven):
+    await driven.show("<a href='/large'>Large</a>")
+    acted = await driven.act("click", "a")
+    assert acted.url.endswith("/large")
+    assert await driven.agent.evaluate("document.readyState") == "complete"
+    await driven.show("<form action='/elsewhere'><input name=q><button>Go</button></form>")
+    assert (await driven.act("press", "input", key="Enter")).url.endswith("/elsewhere?q=")
+    await driven.show("<script>addEventListener('click', () => setTimeout(() => location.href = '/elsewhere', 0))</script>")
+    await driven.act("click", x=50, y=50)
+    await driven.page.wait_for_url("**/elsewhere")
+
+
+async def test_a_click_that_opens_a_dialog_says_what_it_says(driven: Driven):
+    await driven.show(
+        '<button onclick="alert(\'Stop here\'); window.after = 1">Alert</button><button id=c onclick="window.said = '
+        "confirm('Sure?')\">Confirm</button>"
+    )
+    code, message = await driven.refused("click", "button", timeout=5)
+    assert (code, "alert: Stop here" in message) == (AgentErrorCode.DIALOG_OPEN, True)
+    assert (await driven.refused("click", "button", timeout=5))[0] is AgentErrorCode.DIALOG_OPEN  # it is still there
+    await driven.page.wait_for_function("window.after === 1")
+    assert (await driven.refused("click", "#c", timeout=5))[1].count("confirm: Sure?") == 1
+    await driven.page.wait_for_function("window.said === false")
+
+
+async def test_scrolling_the_page_and_boxes(driven: Driven):
+    await driven.show(
+        "<div id=box style='height: 100px; overflow: auto'><p id=p style='height: "
+        "900px'>p</p></div><div style='height: 3000px'></div>"
+        "<button id=last>last</button><script>window.events = 0; addEventListener('scroll', () => "
+        "events++)</script>"
+    )
+    await driven.act("scroll", scroll_y=400)
+    assert await driven.agent.evaluate("[scrollY, events > 0]") == [400, True]
+    await driven.act("scroll", scroll_y=-150.0)
+    assert await driven.agent.evaluate("scrollY") == 250
+    await driven.act("scroll", "#last")
+    assert await driven.agent.evaluate("last.getBoundingClientRect().bottom <= innerHeight")
+    await driven.act("scroll", "#p", scroll_y=300)
+    assert await driven.agent.evaluate("box.scrollTop") == 300
+    await driven.act("scroll", scroll_y=1_000_000)
+    assert await driven.agent.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 1")
+    await driven.show(
+        "<body style='margin: 0; height: 100vh; overflow: hidden'><main style='height: 100%; overflow: auto'><p "
+        "style='height: 9000px'>"
+    )
+    await driven.act("scroll", scroll_y=700)
+    assert await driven.agent.evaluate("document.querySelector('main').scrollTop") == 700

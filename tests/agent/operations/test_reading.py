@@ -1,0 +1,236 @@
+"""HTML that stands alone, text, sizes and pictures of elements."""
+
+import base64
+import re
+import struct
+
+import pytest
+
+from podium_protocol.errors import AgentErrorCode
+from podium_protocol.operations import ElementImage, Html, PageSize, PageSizeRead, PageText, Text
+from support.driven import Driven
+from support.waiting import eventually
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+# A red pixel, twice as wide as high.
+PICTURE = (
+    "data:image/svg+xml;base64,"
+    + base64.b64encode(
+        b"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='20'><rect width='40' height='20' fill='red'/></svg>"
+    ).decode()
+)
+
+
+async def html(driven: Driven, *, inline: bool = True) -> str:
+    answer = await driven.ask("html", Html(inline=inline))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    return answer.content.decode()
+
+
+async def element(driven: Driven, target: str, **fields: object) -> tuple[int, int]:
+    """Width and height of an element's picture."""
+    answer = await driven.ask("image", ElementImage(target=target, **fields))
+    assert answer.status_code == 200, answer.text
+    return jpeg_size(answer.content)
+
+
+def jpeg_size(image: bytes) -> tuple[int, int]:
+    at = 2
+    while not 0xC0 <= image[at + 1] <= 0xC2:
+        at += 2 + struct.unpack_from(">H", image, at + 2)[0]
+    height, width = struct.unpack_from(">HH", image, at + 5)
+    return width, height
+
+
+LOOKS = """
+<title>Looks</title>
+<link rel=stylesheet href="/sheet.css"><style id=own>h1 { color: rgb(1, 2, 3) }</style>
+<style>@import "/imported.css" screen;</style>
+<h1>Title</h1><p class=sheet>sheet</p><p class=imported>imported</p><p class=inserted>inserted</p><p class=adopted>adopted</p>
+<input id=text value=old><input id=check type=checkbox><input id=radio type=radio checked><textarea id=area>old</textarea>
+<select id=list><option>one</option><option>two</option></select>
+<canvas id=canvas width=30 height=10></canvas><details id=details><summary>More</summary>inside</details>
+<img id=own-picture src="/picture.svg" srcset="/picture.svg 2x"><picture><source srcset="/picture.svg"><img id=chosen
+    src="/missing.png"></picture>
+<div id=host></div><iframe id=frame srcdoc="<style>b { color: rgb(4, 5, 6) }</style><b>in the frame</b><input
+    id=inner>" style="width: 200px; height: 50px"></iframe>
+<div id=made></div><a href="relative/link">link</a><script>
+    document.styleSheets[1].insertRule('.inserted { color: rgb(7, 8, 9) }');
+    const sheet = new CSSStyleSheet(); sheet.replaceSync('.adopted { color: rgb(10, 11, 12) }');
+        document.adoptedStyleSheets = [sheet];
+    text.value = 'typed'; check.checked = true; radio.checked = false; area.value = 'written'; list.selectedIndex = 1;
+    const pen = canvas.getContext('2d'); pen.fillStyle = 'rgb(0, 200, 0)'; pen.fillRect(0, 0, 30, 10);
+    details.open = true; made.textContent = 'made by script';
+    const shade = host.attachShadow({ mode: 'open' });
+    shade.innerHTML = '<style>i { color: rgb(13, 14, 15) }</style><i>in the shade</i><input>';
+    shade.querySelector('input').value = 'shaded';
+    addEventListener('load', () => frame.contentDocument.querySelector('input').value = 'framed');
+    window.ran = (window.ran ?? 0) + 1;
+</script>"""
+FILES = {
+    "sheet.css": ".sheet { color: rgb(16, 17, 18); background: url(deep/back.svg) } .x::after { content: '</style>' }",
+    "imported.css": ".imported { color: rgb(19, 20, 21) }",
+    "picture.svg": "<svg xmlns='http://www.w3.org/2000/svg' width='40' height='20'><rect width='40' height='20' fill='red'/></svg>",
+}
+LOOK = """() => {
+    const color = (root, selector) => getComputedStyle(root.querySelector(selector)).color;
+    const doc = document, inner = doc.querySelector('#frame').contentDocument, shade = doc.querySelector('#host').shadowRoot;
+    return {
+        colors: ['h1', '.sheet', '.imported', '.inserted', '.adopted'].map((one) => color(doc, one)),
+        inner: [color(inner, 'b'), inner.querySelector('input').value], shade: [color(shade, 'i'),
+            shade.querySelector('input').value],
+        form: [doc.querySelector('#text').value, doc.querySelector('#check').checked, doc.querySelector('#radio').checked,
+            doc.querySelector('#area').value, doc.querySelector('#list').value],
+        sizes: ['#own-picture', '#chosen', '#canvas'].map((one) => doc.querySelector(one).getBoundingClientRect().width),
+        text: doc.body.innerText, link: doc.querySelector('a').href, open: doc.querySelector('details').open,
+        scripts: doc.querySelectorAll('script').length,
+    };
+}"""
+
+
+async def test_a_snapshot_looks_like_the_page(driven: Driven):
+    driven.pages.update(FILES)
+    await driven.show(LOOKS)
+    await driven.page.wait_for_function(
+        "document.querySelector('#frame').contentDocument.querySelector('input').value === 'framed'"
+    )
+    before = await driven.page.evaluate(LOOK)
+    picture = await driven.page.screenshot()
+    taken = await html(driven)
+    for name in FILES:
+        del driven.pages[name]  # a snapshot needs nothing any more
+    await driven.page.set_content("")
+    await driven.page.goto("about:blank")
+    await driven.page.set_content(taken)
+    assert await driven.page.evaluate(LOOK) == before | {"scripts": 0}
+    assert await driven.page.evaluate("window.ran") is None
+
+    async def same() -> bool:
+        return await driven.page.screenshot() == picture
+
+    await eventually(same, what="the snapshot to look like the page")  # once its pictures are decoded and its frame is there
+    assert f'url("{driven.url}/deep/back.svg")' in taken
+    assert re.findall(r'<img [^>]*src="([^"]{22})', taken) == ["data:image/png;base64,"] * 2
+    assert "srcset" not in taken
+
+
+async def test_a_snapshot_holds_no_password(driven: Driven):
+    page = """<input type=password id=p value=marked-up><input autocomplete=new-password value=shown-secret><input value=open>
+        <iframe srcdoc="<input type=password value=inner-secret>"></iframe>
+        <template shadowrootmode=open></template><div><template shadowrootmode=open><input type=password
+            value=shady-secret></template></div>
+        <script>addEventListener('load', () => p.value = 'typed-secret')</script>"""
+    await driven.show(page)
+    for taken in (await html(driven), (await html(driven, inline=False)).replace("inner-secret", "").replace("typed-secret", "")):
+        assert "open" in taken
+        assert not re.search(r"marked-up|(shown|shady)-secret", taken)
+    taken = await html(driven)
+    assert not re.search(r'value="(inner|typed)-secret', taken)
+
+
+async def test_what_the_page_may_not_read_stays_a_link(driven: Driven):
+    driven.pages["foreign.css"] = "p { color: red }"
+    await driven.show(
+        """<link rel=stylesheet href="@OTHER@/../foreign.css"><img src="@OTHER@/../picture.svg"><iframe "
+        "src="@OTHER@"></iframe><p>x"""
+    )
+    taken = await html(driven)
+    other = driven.url.replace("127.0.0.1", "localhost")
+    assert f'href="{other}/foreign.css"' in taken
+    assert f'src="{other}/elsewhere"' in taken
+    assert f'src="{other}/picture.svg"' in taken
+
+
+async def test_a_snapshot_is_not_led_away_nor_forbidden_its_styles(driven: Driven):
+    await driven.show("""<meta charset=iso-8859-1><meta http-equiv=refresh content="900;url=/x"><meta name=description content=d>
+        <meta http-equiv=Content-Security-Policy content="script-src 'none'"><link rel=stylesheet disabled
+            href=/gone.css><p>ä — 文字""")
+    taken = await html(driven)
+    assert "http-equiv" not in taken
+    assert taken.count("charset") == 1
+    assert 'content="d"' in taken
+    assert "gone.css" not in taken
+    assert "文字" in taken
+
+
+async def test_the_bare_document_is_as_it_is(driven: Driven):
+    await driven.show("<p>one<script>document.body.append('two')</script>")
+    bare = await html(driven, inline=False)
+    assert bare == f"<!DOCTYPE html>\n{await driven.page.evaluate('document.documentElement.outerHTML')}"
+
+
+async def test_text_is_what_a_person_reads(driven: Driven):
+    await driven.show(
+        "<title>A title</title><h1>Head</h1><p>one <b>two</b></p><p hidden>hidden</p><script>1</script><pre>a\n b</pre>"
+    )
+    answer = await driven.ask("text", Text())
+    read = PageText.model_validate_json(answer.content)
+    assert (read.title, read.text) == ("A title", "Head\n\none two\n\na\n b")
+    assert read.url.startswith(f"{driven.url}/own")
+    await driven.show("<body></body>")
+    assert PageText.model_validate_json((await driven.ask("text", Text())).content).text == ""
+
+
+@pytest.mark.parametrize(("width", "height"), [(100, 50), (5000, 40_000), (1280, 30_000)])
+async def test_a_page_has_the_size_of_its_content(driven: Driven, width: int, height: int):
+    await driven.show(f"<body style='margin: 0'><div style='width: {width}px; height: {height}px'></div>")
+    size = PageSizeRead.model_validate_json((await driven.ask("page-size", PageSize())).content)
+    inner = await driven.page.evaluate("[document.documentElement.clientWidth, document.documentElement.clientHeight]")
+    assert (size.width, size.height) == (max(width, inner[0]), max(height, inner[1]))
+
+
+PICTURED = {
+    "as large as it is": ("<p id=x style='width: 120px; height: 33px'>x</p>", (120, 33)),
+    "with a part of a pixel": (
+        "<p id=x style='position: absolute; left: 10.4px; top: 3px; width: 99.5px; height: 10px; margin: 0'>x</p>",
+        (100, 10),
+    ),
+    "far down": ("<div style='height: 9000px'></div><img id=x width=80 height=40 src='data:,'>", (80, 40)),
+    "higher than the view": ("<div id=x style='width: 60px; height: 3000px; background: red'></div>", (60, 3000)),
+    "wider than the view": ("<div id=x style='width: 4000px; height: 20px; background: red'></div>", (4000, 20)),
+    "in a frame": ("<iframe style='height: 300px' srcdoc=\"<p id=x style='width: 77px; height: 22px'>x</p>\"></iframe>", (77, 22)),
+    "disabled": ("<button id=x disabled style='width: 70px; height: 30px'>x</button>", (70, 30)),
+}
+
+
+@pytest.mark.parametrize("name", PICTURED)
+async def test_an_elements_picture_has_its_size(driven: Driven, name: str):
+    html_of, size = PICTURED[name]
+    await driven.show(html_of)
+    assert await element(driven, "#x") == size
+
+
+async def test_an_elements_picture_shows_it_and_takes_refs(driven: Driven):
+    await driven.show(
+        "<div style='height: 5000px'></div><button id=x style='width: 50px; height: 50px; border: 0; background: "
+        "rgb(255, 0, 0)'></button>"
+    )
+    [button] = (await driven.tree()).nodes
+    answer = await driven.ask("image", ElementImage(target=button.ref, quality=100))
+    assert jpeg_size(answer.content) == (50, 50)
+    shown = f"data:image/jpeg;base64,{base64.b64encode(answer.content).decode()}"
+    script = """async (url) => {
+        const image = new Image(); image.src = url; await image.decode();
+        const canvas = document.createElement('canvas').getContext('2d'); canvas.drawImage(image, 0, 0);
+        return [...canvas.getImageData(25, 25, 1, 1).data];
+    }"""
+    red, green, blue, _ = await driven.page.evaluate(script, shown)
+    assert (red > 240, green < 15, blue < 15) == (True, True, True)
+
+
+@pytest.mark.parametrize(
+    ("target", "page", "code"),
+    [
+        ("#none", "<p>", AgentErrorCode.ELEMENT_NOT_FOUND),
+        ("p", "<p hidden>x", AgentErrorCode.ELEMENT_NOT_USABLE),
+        ("e5", "<p>", AgentErrorCode.REF_GONE),
+        ("a[", "<p>", AgentErrorCode.INVALID_REQUEST),
+        ("p", "<p style='width: 40000px; height: 40000px'>x", AgentErrorCode.INVALID_REQUEST),
+    ],
+)
+async def test_no_picture_of_what_is_not_there(driven: Driven, target: str, page: str, code: AgentErrorCode):
+    await driven.show(page)
+    answer = await driven.ask("image", ElementImage(target=target, timeout=0.6))
+    assert answer.json()["code"] == code
