@@ -141,13 +141,20 @@ class _Rest:
 
     def ask(self, operation: str, body: Mapping[str, object] | None = None) -> bytes:
         """The answer's body; a GET without a body of its own. Raises `RuntimeError` when it is not 200."""
-        sent = None if body is None else json.dumps(body)
-        self._connection.request("GET" if body is None else "POST", self._path + operation, sent, self._headers)
-        answer = self._connection.getresponse()
+        try:
+            answer = self._answer(operation, body)
+        except http.client.RemoteDisconnected:  # idle for so long that the gateway closed it
+            self._connection.close()
+            answer = self._answer(operation, body)
         read = answer.read()
         if answer.status != 200:
             raise RuntimeError(f"{operation}: {answer.status} {read[:300]!r}")
         return read
+
+    def _answer(self, operation: str, body: Mapping[str, object] | None) -> http.client.HTTPResponse:
+        sent = None if body is None else json.dumps(body)
+        self._connection.request("GET" if body is None else "POST", self._path + operation, sent, self._headers)
+        return self._connection.getresponse()
 
     def close(self) -> None:
         """Close the connection."""
