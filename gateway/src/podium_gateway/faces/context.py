@@ -56,10 +56,15 @@ async def admit(connection: HTTPConnection) -> Caller:
     return caller
 
 
-def _caller(connection: HTTPConnection) -> Caller:
+# FastAPI runs dependencies that are not coroutines in threads, one after the other: a millisecond of hops on a busy machine.
+async def _parts(connection: HTTPConnection) -> Parts:
+    return parts_of(connection)
+
+
+async def _caller(connection: HTTPConnection) -> Caller:
     return cast(Caller, connection.state.caller)
 
 
-Service = Annotated[Parts, Depends(parts_of)]
+Service = Annotated[Parts, Depends(_parts)]
 Called = Annotated[Caller, Depends(_caller)]
 """The caller, on a route of class `SignedRoute`."""

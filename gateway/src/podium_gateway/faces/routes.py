@@ -39,7 +39,7 @@ _QUERY = APIKeyQuery(
 SIGNED = [Security(_BEARER), Security(_HEADER), Security(_QUERY)]
 
 
-def _in_path(user_id: Annotated[str, Path(description="The caller's own user id.", examples=["local"])]) -> None:
+async def _in_path(user_id: Annotated[str, Path(description="The caller's own user id.", examples=["local"])]) -> None:
     """Only for the documentation: `admit` has compared it."""
 
 
