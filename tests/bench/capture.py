@@ -54,8 +54,8 @@ async def _measure(podium: Podium, session: str, url: str, ports: list[int], rou
         took = await _turns([_by_playwright(one.contexts[0].pages[0], url) for one in browsers], rounds)
     bare, recorded = took
     said = (
-        f"{statistics.median(bare):.0f} → {statistics.median(recorded):.0f} ms by Playwright, which listens, too; by one"
-        f" that does not {statistics.median(quiet[0]):.0f} → {statistics.median(quiet[1]):.0f} ms ({_ratio(quiet[1], quiet[0]):.2f} ×);"
+        f"{statistics.median(bare):.0f} → {statistics.median(recorded):.0f} ms by Playwright,"
+        f" which listens, too; by one that does not {statistics.median(quiet[0]):.0f} → {statistics.median(quiet[1]):.0f} ms ({_ratio(quiet[1], quiet[0]):.2f} ×);"
         f" {REQUESTS} requests and {LINES} lines are {stored} events, {rounds} of each"
     )
     return {"capture": Measured(_ratio(recorded, bare), said)}
