@@ -4,8 +4,10 @@ As root on a Debian-like system the missing ones are installed, saying so; anywh
 line that would install the rest is printed.
 """
 
+import ctypes
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,15 @@ def _novnc() -> bool:
     return Path(os.environ.get("PODIUM_NOVNC", "/usr/share/novnc"), "core", "rfb.js").exists()
 
 
+def _atomic() -> bool:
+    # Seen as the loader sees it: a library has no PATH. Not a question on a system without glibc's loader.
+    try:
+        ctypes.CDLL("libatomic.so.1")
+    except OSError:
+        return not sys.platform.startswith("linux")
+    return True
+
+
 def _command(name: str) -> Callable[[], bool]:
     # Servers live in sbin, which a plain user's PATH on Debian leaves out.
     return lambda: shutil.which(name) is not None or shutil.which(name, path="/usr/local/sbin:/usr/sbin") is not None
@@ -50,10 +61,11 @@ CHROMIUM = Part("chromium", _chromium)
 FONTS = Part("fonts-liberation", _any_font)  # 2 MB; without any font Chromium draws no text at all
 SCREEN = (Part("xvfb", _command("Xvfb")), Part("x11vnc", _command("x11vnc")))
 NOVNC = Part("novnc", _novnc)
+ATOMIC = Part("libatomic1", _atomic)  # the Node.js inside the Python package of Playwright needs it; Debian 13's Chromium brings it
 NODE = (Part("nodejs", _command("node")), Part("npm", _command("npm")))
 NGINX = Part("nginx", _command("nginx"), by_itself=False)  # the package would start a web server on port 80
 
-FOR_RUN = (CHROMIUM, FONTS, *SCREEN, NOVNC)
+FOR_RUN = (CHROMIUM, FONTS, *SCREEN, NOVNC, ATOMIC)
 FOR_TEST = (*FOR_RUN, *NODE)
 FOR_BENCH = (*FOR_RUN, NGINX)
 
