@@ -55,7 +55,8 @@ async def _measure(podium: Podium, session: str, url: str, ports: list[int], rou
     bare, recorded = took
     said = (
         f"{statistics.median(bare):.0f} → {statistics.median(recorded):.0f} ms by Playwright,"
-        f" which listens, too; by one that does not {statistics.median(quiet[0]):.0f} → {statistics.median(quiet[1]):.0f} ms ({_ratio(quiet[1], quiet[0]):.2f} ×);"
+        f" which listens, too; by one that does not {statistics.median(quiet[0]):.0f} → {statistics.median(quiet[1]):.0f} ms"
+        f" ({_ratio(quiet[1], quiet[0]):.2f} ×);"
         f" {REQUESTS} requests and {LINES} lines are {stored} events, {rounds} of each"
     )
     return {"capture": Measured(_ratio(recorded, bare), said)}
