@@ -36,7 +36,9 @@ class Actor:
             self._pages.targets.activate(page.target)
             earlier = self._loads.on(page)
             await self._do(page, request)
-            await self._world.turn(page)
+            # One turn through the renderer: a navigation that the action asked for has been announced by then. Not one task of the
+            # page's: after a click those wait for the next frame.
+            await page.command("Runtime.evaluate", {"expression": "0"})
             load = self._loads.on(page)
             if load is not None and load is not earlier:
                 await page.within(_wait(load.over, min(SETTLE, request.timeout / 2)))

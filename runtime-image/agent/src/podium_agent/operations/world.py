@@ -4,7 +4,6 @@ It lives in an isolated world of the main document, with the refs of the last tr
 so a ref of a document that is gone is an error and never a wrong click.
 """
 
-import contextlib
 from importlib import resources
 from typing import Any, Final
 
@@ -45,12 +44,6 @@ class World:
     async def call(self, page: Page, name: str, argument: Params) -> Any:
         """The result of one function. Raises `AgentError` with the code that the script refused with."""
         return _value(await self._ask(page, name, argument))
-
-    async def turn(self, page: Page) -> None:
-        """Let the page do what it has put off for a moment, as submitting a form: a navigation has been asked for by then."""
-        with contextlib.suppress(CdpError):  # it has gone to another document already
-            if page.target.id in self._entries:
-                await self._invoke(page, self._entries[page.target.id], "turn", {})
 
     async def _ask(self, page: Page, name: str, argument: Params) -> Params:
         for again in (False, True):

@@ -8,13 +8,6 @@ const refuse = (el, text) => {
 const fieldOf = (el) => (tagOf(el) === 'label' && el.control ? el.control : el);
 const behind = () => document.visibilityState !== 'visible' || !document.hasFocus();
 
-// One task later. Timers do not run where a session's pages may not use scripts; frames do.
-const turn = () =>
-  new Promise((done) => {
-    setTimeout(() => done({}));
-    requestAnimationFrame(() => requestAnimationFrame(() => done({})));
-  });
-
 async function point({ target, limit }) {
   const { x, y } = await ready(target, { limit });
   return { x, y };
