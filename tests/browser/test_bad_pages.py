@@ -193,7 +193,8 @@ async def test_a_dialog_in_the_way(visitor: Visitor, site: BadSite) -> None:
 async def test_a_page_whose_script_never_ends(visitor: Visitor) -> None:
     await visitor.navigate("busy")
     late = (502, "browser_timeout", "the page did not get there within 1 s")
-    for kind, fields in {"click": {"selector": "button"}, "press": {"key": "Enter"}, "scroll": {"scrollY": 10}}.items():
+    hands: dict[str, dict[str, object]] = {"click": {"selector": "button"}, "press": {"key": "Enter"}, "scroll": {"scrollY": 10}}
+    for kind, fields in hands.items():
         said(await visitor.act(kind, timeout=1, **fields), *late)
 
 

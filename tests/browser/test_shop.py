@@ -44,7 +44,7 @@ class Customer:
         """Do it; where the page is then."""
         done = await self.post("action", kind=kind, **({} if selector is None else {"selector": selector}), **more)
         assert (done["kind"], done["ok"]) == (kind, True)
-        return urlsplit(done["url"]).path
+        return str(urlsplit(done["url"]).path)
 
     async def nodes(self, **query: object) -> list[dict[str, Any]]:
         tree = (await self.get("json", **query)).json()

@@ -5,33 +5,20 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from support.account import NOBODY, Account, signed_in
 from support.cdp import RawClient
 from support.ends import end_of
-from support.podium import Podium, running_podium
-from support.records import events_of
+from support.podium import Podium, own_gateway, running_podium
 from support.site import Site
 from support.traces import traces_of
 from support.waiting import eventually
 
 pytestmark = pytest.mark.browser
-
-
-@contextmanager
-def own_gateway(**settings: str) -> Iterator[Podium]:
-    """A gateway in a home of its own, without warm browsers, so that each agent is a session's."""
-    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
-    try:
-        with running_podium(home, PODIUM_WARM="0", **settings) as running:
-            yield running
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -291,53 +278,3 @@ async def test_a_frame_of_another_site_has_a_storage_of_its_own(steady: Podium, 
     state = await account.stored()
     assert state is not None
     assert [(one.origin, one.local_storage, one.session_storage) for one in state.origins] == [(site.url, {"own": "page"}, {})]
-
-
-async def test_stored_sessions_over_rest(steady: Podium, site: Site) -> None:
-    account = Account(steady, site, "rest")
-    http, path = steady.http, "/api/stored-sessions/rest"
-    await account.begin()
-    await account.sign_in("ada")
-    await account.is_stored("ada")
-    refused = await http.delete(path)
-    assert (refused.status_code, refused.json()["code"]) == (409, "session_live")
-    await delete(account)
-
-    assert "rest" in (await http.get("/api/stored-sessions")).json()["sessions"]
-    assert (await http.get(path)).json()["metadata"] == {"url": f"{account.page}#in"}
-    other = f"{site.url}/form.html"
-    assert (await http.put(path, json={"url": other})).json()["metadata"] == {"url": other}
-    await account.resume()
-
-    async def arrived() -> bool:
-        return await account.url() == other
-
-    await eventually(arrived, what="the new URL")
-    await account.go(account.page)
-    await account.says(signed_in("ada"))
-    await delete(account)
-
-    assert (await http.delete(path)).json() == {"session_id": "rest", "deleted": True}
-    assert (await http.delete(path)).status_code == 404
-    await account.begin()
-    await account.says(NOBODY)
-    await delete(account)
-
-
-async def test_every_operation_is_in_the_log_and_none_of_what_was_typed(steady: Podium, site: Site) -> None:
-    account = Account(steady, site, "logged")
-    await account.begin()
-    await account.sign_in("secretive")
-    http: httpx.AsyncClient = steady.http
-    assert (await http.get(f"{account.path}/screenshot", params={"raw": "true"})).content[:2] == b"\xff\xd8"
-    assert (await http.post(f"{account.path}/action", json={"kind": "click", "selector": "#none"})).status_code == 502
-    await delete(account)
-
-    events = await events_of(http, "logged")
-    done = [each for each in events if each["type"] == "operation"]
-    assert events[-1]["type"] == "session.ended"
-    assert "secretive" not in str(done)
-    kinds = [(each["data"]["type"], each["data"]["success"]) for each in done]
-    assert kinds[-2:] == [("screenshot", True), ("action", False)]
-    assert done[-1]["data"]["code"] == "element_not_found"
-    assert done[-2]["blob"] in [one["objectId"] for one in (await http.get(f"{account.path}/artifacts")).json()["artifacts"]]

@@ -40,8 +40,7 @@ async def http(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def asked(rig: Rig) -> tuple[str, BaseModel]:
-    """The last operation that reached the agent."""
+def asked(rig: Rig) -> tuple[str, BaseModel]:  # the last operation that reached the agent
     return rig.agent(rig.parts.sessions._catalog.get("shop")).asked[-1]  # type: ignore[arg-type]
 
 
@@ -287,8 +286,8 @@ REFUSALS: dict[str, tuple[PodiumError, int, str]] = {
 async def test_what_the_browser_says_no_to(rig: Rig, http: httpx.AsyncClient, case: str, method: str, path: str) -> None:
     error, status, code = REFUSALS[case]
     rig.agent(rig.parts.sessions.live(await rig.caller(), "shop")).refuse = error
-    body = {"kind": "click", "selector": "#none"} if method == "POST" else None
-    answer = await http.request(method, f"/api/sessions/shop/{path}", json=body)
+    click = {"kind": "click", "selector": "#none"}
+    answer = await http.request(method, f"/api/sessions/shop/{path}", json=click if method == "POST" else None)
     assert (answer.status_code, answer.json()) == (status, {"detail": error.message, "code": code})
 
 
@@ -297,6 +296,5 @@ async def test_what_is_not_the_callers_is_not_there(rig: Rig, path: str) -> None
     bodies = {"location": {"latitude": 1, "longitude": 1}, "action": {"kind": "press", "key": "a"}}
     method, body = ("POST", bodies[path]) if path in bodies else ("GET", None)
     async with rig.client("bob") as bob, rig.client(None) as nobody:
-        assert (await bob.request(method, f"/api/sessions/shop/{path}", json=body)).status_code == 404
-        assert (await bob.request(method, f"/api/users/alice/sessions/shop/{path}", json=body)).status_code == 403
-        assert (await nobody.request(method, f"/api/sessions/shop/{path}", json=body)).status_code == 401
+        for who, base, status in ((bob, "", 404), (bob, "/users/alice", 403), (nobody, "", 401)):
+            assert (await who.request(method, f"/api{base}/sessions/shop/{path}", json=body)).status_code == status

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ async def logged(rig: Rig, live: LiveSession, count: int = 1) -> list[StoredEven
     return await eventually(read, what=f"{count} operations in the log")
 
 
-DETAILS = {
+DETAILS: dict[str, tuple[Any, dict[str, Any]]] = {
     "where it went": (Navigate(url="https://x.example"), {"url": "https://x.example"}),
     "how it went there": (
         Navigate(url="https://x.example", new_tab=True, block_images=True),

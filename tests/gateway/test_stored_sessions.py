@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -134,7 +135,7 @@ async def test_a_run_that_saves_nothing_keeps_nobody_from_it(rig: Rig, http: htt
     assert (await http.delete("/api/stored-sessions/shop")).status_code == 200
 
 
-STARTS = {
+STARTS: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
     "a resumed session opens what was saved": ({"session_id": "shop"}, "ada", CART),
     "a URL wins over the saved one": ({"session_id": "shop", "url": "https://x.example/"}, "ada", "https://x.example/"),
     "a fork begins as its source": ({"session_id": "fork", "from": "shop"}, "ada", CART),

@@ -216,3 +216,14 @@ def podium() -> Iterator[Podium]:
         assert not running.left()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def own_gateway(**settings: str) -> Iterator[Podium]:
+    """A gateway in a home of its own, without warm browsers, so that each agent is a session's."""
+    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
+    try:
+        with running_podium(home, PODIUM_WARM="0", **settings) as running:
+            yield running
+    finally:
+        shutil.rmtree(home, ignore_errors=True)

@@ -53,8 +53,8 @@ def of_podium(nodes: list[Node]) -> list[Line]:
     """The nodes of a tree."""
     lines = []
     for node in nodes:
-        flags = {"checked": node.checked, "disabled": node.disabled, "expanded": node.expanded, "pressed": node.pressed}
-        flags |= {"selected": node.selected, "level": node.level}
+        names = ("checked", "disabled", "expanded", "pressed", "selected", "level")
+        flags: dict[str, object] = {name: getattr(node, name) for name in names}
         states = frozenset(name if value is True else f"{name}={value}" for name, value in flags.items() if value)
         role = TEXT if node.role == "StaticText" else node.role
         lines.append(Line(node.depth, role, node.name, states, None if node.value is None else squeezed(node.value)))

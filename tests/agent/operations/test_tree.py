@@ -1,6 +1,7 @@
 """What an accessibility tree says, beside what Playwright's own snapshot of the same page in the same browser says."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from playwright.async_api import Frame
@@ -148,12 +149,14 @@ async def test_each_interactive_ref_is_clicked_where_playwright_finds_that_role_
     for frame in frames:
         await frame.evaluate(RECORD)
     nodes = (await driven.tree(interactive=True)).nodes
-    missed, count = [], {}
+    missed: list[str] = []
+    count: dict[tuple[str, str], int] = {}
     for node in nodes:
         at = count[node.role, node.name] = count.get((node.role, node.name), -1) + 1
         if node.role in BOXLESS or node.name in OUT_OF_REACH.get(name, ()):
             continue
         await driven.act("click", node.ref)
-        if not any([await frame.get_by_role(node.role, name=node.name, exact=True).evaluate_all(HIT, at) for frame in frames]):
+        role: Any = node.role  # Playwright takes known names only, as literals
+        if not any([await frame.get_by_role(role, name=node.name, exact=True).evaluate_all(HIT, at) for frame in frames]):
             missed.append(f"{node.role} {node.name!r}")
     assert missed == []
