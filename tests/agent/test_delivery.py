@@ -91,7 +91,7 @@ async def test_a_page_that_a_client_makes_with_its_url_is_recorded_and_saved(age
     async with agent.client() as client:
         made = (await client.command("Target.createTarget", {"url": url}))["targetId"]
         await eventually(lambda: "made with a url" in receiver.texts(), what="its first line")
-        await eventually(lambda: receiver.of("network.finished", target=made), what="its end")
+        await eventually(lambda: receiver.of("page.navigated", target=made), what="its navigation")
         (navigated,) = receiver.of("page.navigated", target=made)
         assert (navigated.data["url"], navigated.data["main"]) == (url, True)
         assert navigated.counter < receiver.of("console.message", target=made)[0].counter
