@@ -41,21 +41,24 @@ function valueOf(el, role, tag) {
 const tristate = (text) => ({ true: true, false: false, mixed: 'mixed' })[text?.toLowerCase()];
 const twostate = (text) => ({ true: true, false: false })[text?.toLowerCase()];
 
+// A node: `more` is what there is to say beside role, name and depth, of most nothing.
 function entry(el, role, depth) {
   const tag = tagOf(el);
-  const node = { ref: `e${state.refs.push(el) - 1}`, role, name: nameOf(el), depth };
-  const value = valueOf(el, role, tag);
-  if (value !== undefined) node.value = value.toWellFormed();
-  // Undefined states are left out when it becomes JSON.
+  const node = { role, name: nameOf(el), depth, more: null };
+  state.refs.push(el);
+  const put = (key, value) => {
+    if (value !== undefined) (node.more ??= {})[key] = value;
+  };
+  put('value', valueOf(el, role, tag)?.toWellFormed());
   if (CHECKED.has(role)) {
     const native = tag === 'input' && /^(checkbox|radio)$/.test(el.type);
-    node.checked = native ? (el.indeterminate ? 'mixed' : el.checked) : tristate(attribute(el, 'aria-checked'));
+    put('checked', native ? (el.indeterminate ? 'mixed' : el.checked) : tristate(attribute(el, 'aria-checked')));
   }
-  if (SELECTED.has(role)) node.selected = tag === 'option' ? el.selected || undefined : twostate(attribute(el, 'aria-selected'));
-  if (EXPANDED.has(role)) node.expanded = tag === 'summary' ? el.parentElement?.open : twostate(attribute(el, 'aria-expanded'));
-  if (role === 'button') node.pressed = tristate(attribute(el, 'aria-pressed'));
-  if (LEVELS.has(role)) node.level = /^h[1-6]$/.test(tag) ? Number(tag[1]) : Number(attribute(el, 'aria-level')) || undefined;
-  if (memo.disabled.has(el) && DISABLED.has(role)) node.disabled = true;
+  if (SELECTED.has(role)) put('selected', tag === 'option' ? el.selected || undefined : twostate(attribute(el, 'aria-selected')));
+  if (EXPANDED.has(role)) put('expanded', tag === 'summary' ? el.parentElement?.open : twostate(attribute(el, 'aria-expanded')));
+  if (role === 'button') put('pressed', tristate(attribute(el, 'aria-pressed')));
+  if (LEVELS.has(role)) put('level', /^h[1-6]$/.test(tag) ? Number(tag[1]) : Number(attribute(el, 'aria-level')) || undefined);
+  if (memo.disabled.has(el) && DISABLED.has(role)) put('disabled', true);
   return node;
 }
 
@@ -64,6 +67,10 @@ function handRole(el, tag) {
   if (tag === 'summary') return tagOf(parentElementOf(el) ?? el) === 'details' ? 'button' : null;
   return editable(el) && !editable(parentElementOf(el) ?? document) ? 'textbox' : null;
 }
+
+// A node as one line: most have no more than a role, a depth and a name, in which squeezing has left neither tabs nor line ends. As JSON a large
+// tree would be three times as long, and its way to the agent takes as long as the reading.
+const row = ({ role, depth, name, more }) => `${role}\t${depth}\t${name}${more ? `\t${JSON.stringify(more)}` : ''}`;
 
 function tree({ interactive, depth: limit }) {
   state.refs = [];
@@ -75,7 +82,8 @@ function tree({ interactive, depth: limit }) {
   const flush = (depth) => {
     const text = pendingFor && squeeze(pending);
     if (text && !interactive && (limit < 0 || depth <= limit) && state.refs.length < MAX_REFS) {
-      nodes.push({ ref: `e${state.refs.push(pendingFor) - 1}`, role: 'StaticText', name: text.toWellFormed(), depth });
+      nodes.push({ role: 'StaticText', name: text.toWellFormed(), depth, more: null });
+      state.refs.push(pendingFor);
     }
     pending = '';
     pendingFor = null;
@@ -157,11 +165,11 @@ function tree({ interactive, depth: limit }) {
     flush(0);
   });
   for (let root = document, el; root && (el = activeIn(root)); root = shadowOf(el) ?? documentIn(el)) focusedIn(nodes, el);
-  return JSON.stringify({ url: location.href, title: titleOf(document).toWellFormed(), nodes });
+  return [JSON.stringify({ url: location.href, title: titleOf(document).toWellFormed() }), ...nodes.map(row)].join('\n');
 }
 
+// A node's ref is its place in the list.
 function focusedIn(nodes, el) {
-  const ref = el === bodyOf(document) ? -1 : state.refs.indexOf(el);
-  const node = ref < 0 ? null : nodes.find((one) => one.ref === `e${ref}`);
-  if (node) node.focused = true;
+  const node = el === bodyOf(document) ? null : nodes[state.refs.indexOf(el)];
+  if (node) (node.more ??= {}).focused = true;
 }
