@@ -10,6 +10,8 @@ from support.driven import Driven
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 USABLE, FOUND, REQUEST = AgentErrorCode.ELEMENT_NOT_USABLE, AgentErrorCode.ELEMENT_NOT_FOUND, AgentErrorCode.INVALID_REQUEST
+MOVING = "Promise.all(document.getAnimations().map((one) => one.ready)).then(() => 0)"
+"""Animations begin some frames late on a busy machine, and until then all is still."""
 REFUSED = {
     "nothing there": ("click", "#none", {}, "<p>", FOUND, 'nothing on the page matches "#none"'),
     "no selector": ("click", "a[", {}, "<p>", REQUEST, '"a[" is neither a CSS selector nor a ref'),
@@ -107,6 +109,7 @@ REFUSED = {
 async def test_an_action_is_refused_in_words(driven: Driven, name: str):
     kind, target, fields, html, code, words = REFUSED[name]
     await driven.show(html)
+    await driven.page.evaluate(MOVING)
     refused, message = await driven.refused(kind, target, **fields)
     assert refused is code
     assert words in message
@@ -130,6 +133,7 @@ READY = (
 @pytest.mark.parametrize("name", WAITED)
 async def test_an_action_waits(driven: Driven, name: str):
     await driven.show(WAITED[name])
+    await driven.page.evaluate(MOVING)
     async with asyncio.TaskGroup() as group:
         acting = group.create_task(driven.act("click", "button"))
         # Some frames later, seen by the page itself: the action has looked by then and found it wanting.
