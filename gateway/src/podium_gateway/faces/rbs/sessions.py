@@ -15,6 +15,7 @@ from podium_gateway.faces.sapi.health import asked
 from podium_gateway.faces.sapi.showing import Deleted, Pinged, SessionDetails, SessionList, SessionView, details_of
 from podium_gateway.faces.wire import ErrorBody
 from podium_gateway.sessions.catalog import LiveSession
+from podium_gateway.sessions.lifecycle import Status
 from podium_gateway.store.sessions import SessionRecord
 
 __all__ = ["HISTORY", "PAGE", "sessions"]
@@ -95,6 +96,8 @@ def sessions(*, user_scoped: bool) -> APIRouter:
         """
         wanted = body or CreateSession()
         live = await parts.sessions.create(caller, wish_of(wanted), session_id=wanted.session_id)
+        if live.life.status is Status.CREATING:  # told as it is now: a warm browser is ready within the time of one query
+            return _view(request, live, None)
         return _view(request, live, (await parts.sessions.counted([live])).get(live.uid))
 
     @routes.get("/{session_id}", summary="Get a session")
