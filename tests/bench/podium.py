@@ -56,9 +56,9 @@ class Podium:
         wait_until(lambda: len({one.pid for one in self.agents()} & before) < len(before), "a session's end", every=0.05)
 
     def agents(self) -> list[ProcessFacts]:
-        """The agents' processes, warm ones too; not the one that waits to become one."""
+        """The agents' processes, warm ones too."""
         below = [one for one in descendants(self.pid) if one.parent == self.pid]
-        return [one for one in below if b"podium_agent\0--listen" in command_of(one.pid)]
+        return [one for one in below if b"podium_agent" in command_of(one.pid)]
 
     def warm(self) -> int:
         """Browsers that wait for a caller."""

@@ -75,7 +75,7 @@ class Traces:
 def traces_of(podium: Podium) -> list[Traces]:
     """Every session that the gateway has a browser for."""
     below = [each for each in descendants(podium.process.pid) if each.parent == podium.process.pid]
-    return [_traces(each.pid) for each in below if "podium_agent --listen" in _command(each.pid)]
+    return [_traces(each.pid) for each in below if "podium_agent" in _command(each.pid)]
 
 
 async def begin_session(podium: Podium, session_id: str, **wish: str) -> Traces:

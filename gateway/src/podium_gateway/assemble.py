@@ -77,7 +77,6 @@ def local_provisioner(settings: Settings, folders: Folders, environ: Mapping[str
         chromium=settings.chromium,
         sandbox=settings.sandbox,
         log_level=settings.log_level,
-        spare=True,
     )
     screen = shutil.which("Xvfb", path=environ.get("PATH")) is not None
     return LocalProvisioner(

@@ -30,10 +30,7 @@ def _told(*_: object) -> None:
 def main() -> None:
     """The command `podium-agent`."""
     gc.disable()  # imports make nothing but things that stay; `life` switches it on behind them
-    arguments = _arguments()
-    if arguments is None:
-        return
-    settings = parse(arguments)
+    settings = parse(sys.argv[1:])
     if settings.parent:
         die_with_parent(settings.parent)
     become_subreaper()
@@ -49,14 +46,6 @@ def main() -> None:
         _leave_nothing(settings, folder)
     settings.end_file.write_text(json.dumps({"reason": reason, "message": message}), encoding="utf-8")
     sys.exit(EXIT_CODES.get(reason, 1))
-
-
-def _arguments() -> list[str] | None:
-    if sys.argv[1:2] != ["--wait"]:
-        return sys.argv[1:]
-    from podium_agent.orders import ordered  # imports everything, which is its use
-
-    return ordered()
 
 
 def _live(settings: Settings, folder: SessionFolder) -> tuple[EndReason, str]:

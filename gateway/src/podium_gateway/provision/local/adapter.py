@@ -12,7 +12,6 @@ from podium_gateway.provision.local.folders import Folders
 from podium_gateway.provision.local.launch import Launcher
 from podium_gateway.provision.local.pool import WarmPool
 from podium_gateway.provision.local.ports import Ports
-from podium_gateway.provision.local.starting import REPLACE_AFTER, Starter
 from podium_gateway.provision.local.sweep import sweep
 from podium_gateway.provision.local.uids import Uids
 from podium_gateway.provision.port import Launch, OnEnded, Place, RunEnded, RunKey, RunRequest, StartFailed
@@ -46,7 +45,7 @@ class LocalProvisioner:
         node: str,
     ) -> None:
         self._folders = folders
-        self._starter = Starter(launcher)
+        self._launcher = launcher
         self._signer = signer
         self._uids = uids
         self._ports = ports
@@ -70,8 +69,6 @@ class LocalProvisioner:
             killed = await asyncio.to_thread(sweep, left, uid=own, leader=None)
             log.warning("leftover_removed", extra={"agent": left.name, "processes": killed})
         self._filling = self._tasks.start(self._pool.keep(), name="warm-pool")
-        # The pool's first browser, where there is a pool, has the processor to itself.
-        self._starter.open(after=REPLACE_AFTER if self._pool.size else 0)
 
     def subscribe(self, on_ended: OnEnded) -> None:
         """See `Provisioner`."""
@@ -151,7 +148,7 @@ class LocalProvisioner:
 
     async def _life(self, child: AgentChild) -> None:
         try:
-            await child.run(self._starter)
+            await child.run(self._launcher)
         finally:
             self._children.discard(child)
             if child.clean:
@@ -169,7 +166,6 @@ class LocalProvisioner:
                 await asyncio.gather(*ends)
         except TimeoutError:
             log.error("agents_outlive_the_gateway", extra={"agents": len(self._children)})
-        await self._starter.close()
         await self._tasks.close()
         self._uids.close()
         self._ports.close()

@@ -8,6 +8,7 @@ watcher) and hang (by asking).
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,12 +17,12 @@ from podium_gateway.agents import AgentClient
 from podium_gateway.errors import PodiumError
 from podium_gateway.provision.local.endings import Exit, exit_of
 from podium_gateway.provision.local.folders import AgentPaths
-from podium_gateway.provision.local.starting import ReadyPipe, Starter
+from podium_gateway.provision.local.launch import Launcher
 from podium_gateway.provision.local.sweep import processes_left, sweep
 from podium_gateway.provision.port import StartFailed
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import EndRequest
-from podium_system.processes import HangDetector, facts
+from podium_system.processes import HangDetector, as_child, facts
 
 __all__ = ["AgentChild", "Limits"]
 
@@ -93,12 +94,12 @@ class AgentChild:
             self._wish.set_result((reason, message))
         return await asyncio.shield(self.exited)
 
-    async def run(self, starter: Starter) -> None:
+    async def run(self, launcher: Launcher) -> None:
         """The whole life. Cancelling it kills the process."""
         process: asyncio.subprocess.Process | None = None
         ended = Exit(EndReason.AGENT_CRASHED, "the agent could not be started")
         try:
-            process, ready = await starter.start(self.paths, uid=self.uid, headless=self.headless, port=self.port)
+            process, ready = await self._spawn(launcher)
             with contextlib.closing(ready):
                 ended = await self._live(process, ready)
         except OSError as error:
@@ -113,7 +114,26 @@ class AgentChild:
                 self.ready.exception()  # a child nobody waits for is no error of the loop's
             self.exited.set_result(ended)
 
-    async def _live(self, process: asyncio.subprocess.Process, ready: ReadyPipe) -> Exit:
+    async def _spawn(self, launcher: Launcher) -> tuple[asyncio.subprocess.Process, "_ReadyPipe"]:
+        read, write = os.pipe()
+        try:
+            command = launcher.command(self.paths, uid=self.uid, headless=self.headless, port=self.port, ready_fd=write)
+            # A session of its own: a terminal's Ctrl-C is for the gateway, which ends agents in order.
+            process = await asyncio.create_subprocess_exec(
+                *as_child(command),
+                env=dict(launcher.environment),
+                pass_fds=(write,),
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(read)
+            raise
+        finally:
+            os.close(write)
+        return process, await _ReadyPipe.open(read)
+
+    async def _live(self, process: asyncio.subprocess.Process, ready: "_ReadyPipe") -> Exit:
         gone = asyncio.ensure_future(process.wait())
         try:
             ended = await self._start(gone, ready) or await self._guard(process, gone)
@@ -123,7 +143,7 @@ class AgentChild:
         finally:
             gone.cancel()
 
-    async def _start(self, gone: "asyncio.Future[int]", ready: ReadyPipe) -> Exit | None:
+    async def _start(self, gone: "asyncio.Future[int]", ready: "_ReadyPipe") -> Exit | None:
         """Wait until the browser is usable: none then, else why it will not be."""
         line = asyncio.ensure_future(ready.line())
         try:
@@ -191,3 +211,28 @@ class AgentChild:
         self.clean = not left
         if killed or left:
             log.warning("agent_left_processes", extra={"agent": self.paths.name, "killed": killed, "left": len(left)})
+
+
+class _ReadyPipe:
+    """The read end of the pipe through which an agent says that it is ready."""
+
+    def __init__(self, reader: asyncio.StreamReader, transport: asyncio.BaseTransport) -> None:
+        self._reader = reader
+        self._transport = transport
+
+    @classmethod
+    async def open(cls, descriptor: int) -> "_ReadyPipe":
+        """Take over the descriptor."""
+        reader = asyncio.StreamReader(limit=1024)
+        loop = asyncio.get_running_loop()
+        pipe = os.fdopen(descriptor, "rb", buffering=0)
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        return cls(reader, transport)
+
+    async def line(self) -> bytes:
+        """The first line, or what came before the other side closed."""
+        return await self._reader.readline()
+
+    def close(self) -> None:
+        """Close the pipe."""
+        self._transport.close()

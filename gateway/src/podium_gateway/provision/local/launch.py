@@ -8,15 +8,10 @@ from typing import Final
 
 from podium_gateway.provision.local.folders import AgentPaths
 
-__all__ = ["OWN", "Launcher", "environment_for_agents"]
+__all__ = ["Launcher", "environment_for_agents"]
 
 # Everything else stays here: database passwords are in this process' environment, and an agent's goes to its browser.
 _PASSED: Final = ("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "HOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "FONTCONFIG_PATH")
-
-ROOM: Final = 1500
-"""Characters for the arguments of an agent that waited for them: what `ps` says of it fits into what it was started with."""
-OWN: Final = 3
-"""Words of a command line that are not the agent's arguments."""
 
 
 def environment_for_agents(environ: Mapping[str, str]) -> dict[str, str]:
@@ -34,8 +29,6 @@ class Launcher:
     chromium: str = ""
     sandbox: str = "preferred"
     log_level: str = "INFO"
-    spare: bool = False
-    """Whether a process is kept that has imported everything and waits for its command line (see `starting`)."""
 
     def command(self, paths: AgentPaths, *, uid: int | None, headless: bool, port: int, ready_fd: int) -> list[str]:
         """The agent's command line. `port` 0 leaves the choice of the DevTools port to Chromium."""
@@ -53,7 +46,3 @@ class Launcher:
             *("--log-level", self.log_level),
             *("--parent", str(os.getpid())),
         ]
-
-    def waiting(self, _: int) -> list[str]:
-        """The command line of an agent that waits for the arguments of `command`."""
-        return [sys.executable, "-m", "podium_agent", "--wait", " " * ROOM]

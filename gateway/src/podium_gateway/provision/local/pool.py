@@ -32,7 +32,7 @@ class WarmPool:
     """Keeps `size` agents ready; `start` gives a new child whose life runs already."""
 
     def __init__(self, size: int, *, start: Callable[[], AgentChild], refill_delay: float = REFILL_DELAY) -> None:
-        self.size = size
+        self._size = size
         self._start = start
         self._refill_delay = refill_delay
         self._waiting: list[AgentChild] = []
@@ -75,7 +75,7 @@ class WarmPool:
     async def keep(self) -> None:
         """Fill, and fill again whenever something is missing; runs until cancelled."""
         try:
-            while self.size:
+            while self._size:
                 while (missing := self._next_missing()) is not None:
                     await self._add(missing)
                     if delay := backoff(self._failures):
@@ -88,7 +88,7 @@ class WarmPool:
 
     def _next_missing(self) -> AgentChild | None:
         self._waiting = [child for child in self._waiting if not child.ending]
-        return self._start() if len(self._waiting) < self.size else None
+        return self._start() if len(self._waiting) < self._size else None
 
     async def _add(self, child: AgentChild) -> None:
         # One at a time: two cold starts side by side take as long as one after the other, and the first is there later.
