@@ -1,0 +1,1 @@
+"""How a process talks to an API server: conditional writes, an informer, a Lease, one tree of errors. Knows nothing of Podium."""
