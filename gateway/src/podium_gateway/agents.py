@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
 from podium_gateway.errors import (
@@ -29,6 +28,7 @@ from podium_gateway.errors import (
     SessionEnded,
     SessionNotReady,
 )
+from podium_gateway.origin import AnswerTooLarge, Origin
 from podium_protocol.errors import AgentErrorBody, AgentErrorCode
 from podium_protocol.sessions import AgentStatus, AttachRequest, BindRequest, EndRequest
 from podium_protocol.signing import RequestSigner, SignedFor
@@ -46,6 +46,8 @@ SAVE_LIMIT: Final = 5.0
 """Seconds for a saved state to be read, sent and stored: 0.5 s with a megabyte of storage."""
 MAX_ANSWER: Final = 64 << 20
 """Bytes of one answer: above any picture, and of documents all but the monstrous."""
+_ONCE: Final = frozenset({"navigate", "action"})
+"""Operations that must not be done twice; the others read, or set what is then set."""
 _NOBODY: Final = SignedFor(session_uid="-", run=0)
 
 
@@ -72,7 +74,12 @@ _ERRORS: Final[dict[AgentErrorCode, type[PodiumError]]] = {
     AgentErrorCode.BROWSER_ERROR: BrowserFailed,
     AgentErrorCode.BROWSER_GONE: BrowserGone,
     AgentErrorCode.ENDING: SessionEnded,
+    # Addresses of pods are used again: somebody else's browser answers where this session's was.
+    AgentErrorCode.WRONG_SESSION: BrowserGone,
+    AgentErrorCode.ALREADY_BOUND: BrowserGone,
 }
+_OURS: Final = frozenset({AgentErrorCode.WRONG_SESSION, AgentErrorCode.ALREADY_BOUND})
+"""Refusals whose words are for us and not for a caller."""
 # The rest is between gateway and agent: no caller can do anything about a signature.
 
 
@@ -85,6 +92,8 @@ def error_of(status: int, body: bytes) -> PodiumError:
     kind = _ERRORS.get(refusal.code)
     if kind is None:
         return BrowserFailed("the browser's agent refused the request")
+    if refusal.code in _OURS:
+        return kind()
     return kind(refusal.message, details=refusal.details)
 
 
@@ -99,14 +108,11 @@ class AgentClient:
         self._clock = clock
         self._timeout = timeout
         self._subject = _NOBODY
-        base = "http://agent" if target.socket is not None else f"http://{target.host}:{target.port}"
-        # verify=False only spares loading the CA bundle, 20 ms a client: nothing here speaks TLS.
-        transport = httpx.AsyncHTTPTransport(uds=target.socket, verify=False)
-        self._http = httpx.AsyncClient(transport=transport, base_url=base, trust_env=False, timeout=timeout)
+        self._origin = Origin(target, max_answer=MAX_ANSWER)
 
     async def close(self) -> None:
-        """Close the pooled connections."""
-        await self._http.aclose()
+        """Close the kept connections; what is under way fails."""
+        self._origin.close()
 
     def authorization(self, method: str, path: str, body: bytes = b"") -> str:
         """The signed credential for one request to this agent; `path` with its query."""
@@ -115,18 +121,18 @@ class AgentClient:
     async def healthy(self, *, timeout: float) -> bool:
         """Whether the agent answers at all, within `timeout` seconds."""
         try:
-            return (await self._http.get("/healthz", timeout=timeout)).is_success
-        except httpx.HTTPError:
+            return (await self._origin.send("GET", "/healthz", limit=timeout, again=True)).status == 200
+        except (OSError, AnswerTooLarge):  # TimeoutError is an OSError
             return False
 
     async def bind(self, session_uid: str, run: int) -> None:
         """Make the agent this run's, for good. Raises `PodiumError`."""
-        self._subject = SignedFor(session_uid=session_uid, run=run)
+        self.speak_for(session_uid, run)
         await self._call("POST", "/bind", BindRequest(session_uid=session_uid, run=run))
 
     async def attach(self, request: AttachRequest) -> AgentStatus:
         """Hand over what makes the browser this caller's. Restoring a saved state takes longer than other answers."""
-        return _read(AgentStatus, await self._call("POST", "/attach", request, timeout=self._timeout + RESTORE))
+        return _read(AgentStatus, await self._call("POST", "/attach", request, timeout=self._timeout + RESTORE, again=False))
 
     async def status(self) -> AgentStatus:
         """The agent's view of its browser."""
@@ -138,7 +144,8 @@ class AgentClient:
 
     async def operate(self, name: str, request: BaseModel, *, limit: float) -> Reply:
         """Have an operation done that takes at most `limit` seconds by itself; its answer as it came."""
-        return await self._call("POST", f"/operations/{name}", request, timeout=limit + MARGIN)
+        again = name not in _ONCE
+        return await self._call("POST", f"/operations/{name}", request, timeout=limit + MARGIN, again=again)
 
     async def save(self, *, timeout: float = SAVE_LIMIT) -> None:
         """Have the state saved now; it is stored when this returns."""
@@ -148,36 +155,24 @@ class AgentClient:
         """Ask for the end; the agent exits after it has saved."""
         await self._call("POST", "/end", request, timeout=timeout)
 
-    async def _call(self, method: str, path: str, message: BaseModel | None = None, *, timeout: float = 10.0) -> Reply:
+    async def _call(
+        self, method: str, path: str, message: BaseModel | None = None, *, timeout: float = 10.0, again: bool = True
+    ) -> Reply:
         body = b"" if message is None else message.model_dump_json(exclude_none=True).encode()
-        headers = {"authorization": self.authorization(method, path, body)}
+        headers = [("authorization", self.authorization(method, path, body))]
         if body:
-            headers["content-type"] = "application/json"
+            headers.append(("content-type", "application/json"))
         try:
-            async with self._http.stream(method, path, content=body, headers=headers, timeout=timeout) as answer:
-                content = await _whole(answer)
-        except httpx.TimeoutException as error:
+            answer = await self._origin.send(method, path, headers=headers, body=body, limit=timeout, again=again)
+        except TimeoutError as error:
             raise BrowserTimeout("the browser's agent did not answer in time") from error
-        except httpx.HTTPError as error:
+        except OSError as error:
             raise BrowserGone("the browser's agent cannot be reached") from error
-        except RuntimeError as error:  # httpx's word for a client that was closed, as it is once its agent has ended
-            if not self._http.is_closed:
-                raise
-            raise BrowserGone("the browser's agent has ended") from error
-        if not answer.is_success:
-            raise error_of(answer.status_code, content)
-        return Reply(content, mime=answer.headers.get("content-type", ""))
-
-
-async def _whole(answer: httpx.Response) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in answer.aiter_raw():
-        size += len(part)
-        if size > MAX_ANSWER:
-            raise BrowserFailed("the page is too large to be read")
-        parts.append(part)
-    return b"".join(parts)
+        except AnswerTooLarge as error:
+            raise BrowserFailed("the page is too large to be read") from error
+        if answer.status // 100 != 2:
+            raise error_of(answer.status, answer.content)
+        return Reply(answer.content, mime=answer.mime)
 
 
 def _read(model: type[_Answer], answer: Reply) -> _Answer:
