@@ -66,7 +66,7 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(variable: str, value: st
 def test_all_mistakes_of_a_kind_are_told_at_once() -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.from_environment({"PORT": "x", "PODIUM_WARM": "y"})
-    assert [line.split(":")[0] for line in str(refused.value).splitlines()] == ["PORT", "PODIUM_WARM"]
+    assert {line.split(":")[0] for line in str(refused.value).splitlines()} == {"PORT", "PODIUM_WARM"}
 
 
 def test_two_installations_do_not_share_a_runtime_folder() -> None:
@@ -74,6 +74,37 @@ def test_two_installations_do_not_share_a_runtime_folder() -> None:
     assert one.runtime != two.runtime
     assert one.runtime == Settings(home=Path("/srv/one")).runtime
     assert len(os.fsencode(one.runtime)) <= LONGEST_RUNTIME
+
+
+CLUSTER = {
+    "PODIUM_PROVISIONER": "kubernetes",
+    "PODIUM_AGENT_KEY_FILE": "/etc/podium/agent-key/key.pem",
+    "PODIUM_INTERNAL_URL": "http://podium-gateway-internal.podium.svc:8081",
+}
+
+
+def test_a_gateway_in_a_cluster_knows_where_it_is() -> None:
+    settings = Settings.from_environment(CLUSTER | {"PODIUM_INTERNAL_LISTEN": "[::]:8081"})
+    assert settings.in_cluster
+    assert (settings.namespace, settings.pool, settings.internal_address()) == ("podium-sessions", "default", ("::", 8081))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PODIUM_AGENT_KEY_FILE", ""),
+        ("PODIUM_INTERNAL_URL", ""),
+        ("PODIUM_INTERNAL_URL", "podium-gateway-internal:8081"),
+        ("PODIUM_INTERNAL_LISTEN", "8081"),
+        ("PODIUM_INTERNAL_LISTEN", "0.0.0.0:http"),
+        ("PODIUM_MAX_LIFETIME", "59"),
+        ("PODIUM_MAX_LIFETIME", "86401"),
+    ],
+)
+def test_a_gateway_in_a_cluster_refuses_to_start_without(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable):
+        Settings.from_environment(CLUSTER | {variable: value})
+    assert not Settings.from_environment({variable: value} if variable != "PODIUM_MAX_LIFETIME" else {}).in_cluster
 
 
 def test_printing_settings_shows_no_password() -> None:
