@@ -10,7 +10,10 @@ from typing import Final
 from progress import ROOT
 
 GENERATED: Final[dict[str, list[str]]] = {
+    "crds/browserpools.yaml": ["-m", "podium_crds.definitions", "browserpools"],
+    "crds/browsersessions.yaml": ["-m", "podium_crds.definitions", "browsersessions"],
     "docs/api.md": ["-m", "podium_gateway.apidoc"],
+    "docs/crds.md": ["-m", "podium_crds.reference"],
     "docs/settings.md": ["-m", "podium_gateway.settings"],
 }
 """File below the checkout -> arguments for Python that print its content."""

@@ -100,7 +100,7 @@ class BrowserSessionStatus(Model):
     """The session's pod, in the same namespace."""
     pod_uid: Annotated[str, Field(max_length=64)] | None = None
     """The pod's metadata.uid."""
-    pod_ip: Annotated[str, Field(alias="podIP", max_length=64)] | None = None
+    pod_ip: Annotated[Annotated[str, Field(max_length=64)] | None, Field(alias="podIP")] = None
     """Where the agent listens. Addresses are used again: the agent refuses requests for another session."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """TCP port of the agent."""
