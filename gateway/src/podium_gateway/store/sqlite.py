@@ -34,6 +34,7 @@ class Workers:
         self._path = path
         self._busy = busy
         self._threads: set[Thread] = set()
+        self._opening: set[asyncio.Task[aiosqlite.Connection]] = set()
 
     async def connect(self) -> aiosqlite.Connection:
         """A new connection, without transactions of the driver's own making."""
@@ -42,13 +43,27 @@ class Workers:
         thread.daemon = True  # a process that crashed is not kept alive by an idle connection
         self._threads = {each for each in self._threads if each.is_alive()}
         self._threads.add(thread)
-        await connection
+        await self._open(connection)
         try:
             await self._prepare(connection)
         except BaseException:
             await connection.close()
             raise
         return connection
+
+    async def _open(self, connection: aiosqlite.Connection) -> None:
+        # aiosqlite never closes a file that opens after its caller was cancelled, so it opens in a task of its own.
+        async def opened() -> aiosqlite.Connection:
+            return await connection
+
+        opening = asyncio.create_task(opened(), name="sqlite-open")
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(lambda _: connection.stop())
+            raise
 
     async def _prepare(self, connection: aiosqlite.Connection) -> None:
         # Two processes that turn a new file to WAL at once wait for each other until one gives up; so nobody waits inside
@@ -66,6 +81,8 @@ class Workers:
 
     async def ended(self) -> None:
         """Wait until the threads of closed connections are gone."""
+        if self._opening:
+            await asyncio.wait(self._opening, timeout=_LEAVE)
         for thread in self._threads:
             if thread.is_alive():
                 await asyncio.to_thread(thread.join, _LEAVE)
