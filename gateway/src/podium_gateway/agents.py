@@ -125,6 +125,10 @@ class AgentClient:
         except (OSError, AnswerTooLarge):  # TimeoutError is an OSError
             return False
 
+    def speak_for(self, session_uid: str, run: int) -> None:
+        """Sign for this run from now on, as for an agent that is bound already."""
+        self._subject = SignedFor(session_uid=session_uid, run=run)
+
     async def bind(self, session_uid: str, run: int) -> None:
         """Make the agent this run's, for good. Raises `PodiumError`."""
         self.speak_for(session_uid, run)
