@@ -1,11 +1,11 @@
 # Everything a person does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lock generate bench
+.PHONY: help run test check fmt lock generate bench cluster cluster-down
 # More arguments for the target's tool: make test ARGS="-k splice".
 ARGS ?=
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 # Recipes replace the shell that runs them, so that Ctrl-C and SIGTERM reach the program itself, once, and make waits for its end.
 run: ## set up what is missing, then serve on 127.0.0.1:8080 (PORT, PODIUM_HOME)
@@ -31,3 +31,9 @@ generate: ## write the documentation that is made from code
 bench: ## measure against nginx and a bare Chromium, and print ratios
 	@scripts/python scripts/environment.py bench
 	@cd tests && exec ../.venv/bin/python -m bench $(ARGS)
+
+cluster: ## bring up a Kubernetes cluster with Podium in it, on this machine (CLUSTER=embedded|kind; embedded needs root)
+	@exec scripts/python scripts/cluster.py up
+
+cluster-down: ## take it down; says what is left, which is nothing
+	@exec scripts/python scripts/cluster.py down

@@ -1,4 +1,4 @@
-"""What Podium takes from the distribution: Chromium, the X and VNC servers, noVNC, and Node for the tests.
+"""What Podium takes from the distribution: Chromium, the X and VNC servers, noVNC, Node for the tests, containerd for the cluster.
 
 As root on a Debian-like system the missing ones are installed, saying so; anywhere else what is there is used, and the one
 line that would install the rest is printed.
@@ -57,16 +57,31 @@ def _command(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name) is not None or shutil.which(name, path="/usr/local/sbin:/usr/sbin") is not None
 
 
+def _go() -> bool:
+    return shutil.which("go") is not None or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin") is not None
+
+
 CHROMIUM = Part("chromium", _chromium)
 FONTS = Part("fonts-liberation", _any_font)  # 2 MB; without any font Chromium draws no text at all
 SCREEN = (Part("xvfb", _command("Xvfb")), Part("x11vnc", _command("x11vnc")))
 NOVNC = Part("novnc", _novnc)
 ATOMIC = Part("libatomic1", _atomic)  # the Node.js inside the Python package of Playwright needs it; Debian 13's Chromium brings it
 NODE = (Part("nodejs", _command("node")), Part("npm", _command("npm")))
+CONTAINERS = (
+    Part("containerd", _command("containerd")),
+    Part("runc", _command("runc")),
+    Part("containernetworking-plugins", Path("/usr/lib/cni/bridge").exists),
+)
+NETWORK = (Part("nftables", _command("nft")), Part("iproute2", _command("ip")))
+IMAGES = (Part("buildah", _command("buildah")), Part("mmdebstrap", _command("mmdebstrap")))
+GO = Part("golang-go", _go)  # any release: an old one fetches the one that is needed
+CERTIFICATES = Part("ca-certificates", Path("/etc/ssl/certs/ca-certificates.crt").exists)
 NGINX = Part("nginx", _command("nginx"), by_itself=False)  # the package would start a web server on port 80
 
 FOR_RUN = (CHROMIUM, FONTS, *SCREEN, NOVNC, ATOMIC)
 FOR_TEST = (*FOR_RUN, *NODE)
+FOR_CLUSTER = (*CONTAINERS, *NETWORK, *IMAGES, GO, CERTIFICATES)
+FOR_KIND = (GO, CERTIFICATES)
 FOR_BENCH = (*FOR_RUN, NGINX)
 
 

@@ -1,0 +1,63 @@
+"""`python -m cluster up | bare | down | build | status`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from cluster.embedded import Embedded
+from cluster.places import Places
+from cluster.progress import ClusterFailed, say, step
+from cluster.provider import Provider
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what is asked for; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m cluster", description="A Kubernetes cluster to try Podium in.")
+    parser.add_argument("what", choices=("up", "bare", "down", "build", "status"))
+    given = parser.parse_args(arguments)
+    places = Places.from_environment()
+    provider = choose(places)
+    if given.what == "build":
+        provider.prepare()
+    elif given.what == "status":
+        say("up" if provider.is_up() else "down")
+    elif given.what == "down":
+        return _down(provider)
+    else:
+        _bare(provider)
+        say(f"export KUBECONFIG={places.kubeconfig}")
+    return 0
+
+
+def choose(places: Places) -> Provider:
+    """The provider that CLUSTER names."""
+    name = os.environ.get("CLUSTER", "embedded")
+    if name != "embedded":
+        raise ClusterFailed(f"CLUSTER={name}: there is embedded and kind")
+    return Embedded(places)
+
+
+def _bare(provider: Provider) -> None:
+    if provider.is_up():
+        say("it is up already")
+    else:
+        provider.up()
+
+
+def _down(provider: Provider) -> int:
+    with step("taking the cluster down"):
+        left = provider.down()
+    say(f"left behind: {len(left)} processes, mounts, bridges, rules, network namespaces, control groups and folders")
+    for thing in left:
+        say(f"  {thing}")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except ClusterFailed as error:
+        sys.exit(f"cluster: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

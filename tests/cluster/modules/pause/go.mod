@@ -1,0 +1,3 @@
+module podium.dev/tests/cluster/pause
+
+go 1.24

@@ -1,0 +1,76 @@
+"""Names and the way in: CoreDNS for pods, and Traefik as the ingress controller, both as host processes."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.addresses import DNS_PORT, HOST, INGRESS, SITE_HOST, URL
+from cluster.kubectl import Kubectl
+from cluster.pki import kubeconfig_of
+from cluster.places import Places
+from cluster.processes import Processes, wait_for
+
+MANIFEST = Path(__file__).with_name("manifests") / "names.yaml"
+DNS_READY = "127.0.0.1:8181"
+
+
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """CoreDNS and Traefik."""
+
+    places: Places
+    processes: Processes
+    programs: Mapping[str, Path]
+
+    def start(self, kubectl: Kubectl) -> None:
+        """Begin both; `wait` says when they answer."""
+        kubectl("apply", "-f", str(MANIFEST))
+        corefile = self.places.state / "Corefile"
+        corefile.write_text(self._corefile())
+        self.processes.start(self.programs["coredns"], "-conf", str(corefile))
+        self.processes.start(
+            self.programs["traefik"],
+            f"--entrypoints.web.address={INGRESS}",
+            # A live view and an idle DevTools connection are quiet for longer than Traefik's 60 s of patience with a request.
+            "--entrypoints.web.transport.respondingtimeouts.readtimeout=0",
+            "--ping",
+            "--ping.entrypoint=web",
+            "--providers.kubernetesingress",
+            "--providers.kubernetesingress.ingressclass=traefik",
+            "--providers.kubernetesingress.ingressendpoint.ip=127.0.0.1",
+            "--providers.providersthrottleduration=200ms",  # else it gathers changes for 2 s
+            "--global.checknewversion=false",
+            "--global.sendanonymoususage=false",
+            env={"KUBECONFIG": str(kubeconfig_of(self.places, "traefik"))},
+        )
+
+    def wait(self) -> None:
+        """Until names resolve and the ingress listens."""
+        wait_for("CoreDNS", lambda: answers(f"http://{DNS_READY}/ready"), limit=30, processes=self.processes, behind="coredns")
+        wait_for("Traefik", lambda: answers(f"{URL}/ping"), limit=30, processes=self.processes, behind="traefik")
+
+    def _corefile(self) -> str:
+        return f""".:{DNS_PORT} {{
+  bind {HOST}
+  hosts {{
+    {HOST} {SITE_HOST}
+    fallthrough
+  }}
+  kubernetes cluster.local in-addr.arpa {{
+    kubeconfig {kubeconfig_of(self.places, "coredns")}
+  }}
+  ready {DNS_READY}
+  errors
+}}
+"""
+
+
+def answers(url: str) -> bool:
+    """Whether something says 200 there, asked without any proxy."""
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
