@@ -29,6 +29,6 @@ tolerations: {{- toYaml . | nindent 0 }}
 {{/* A map of settings as environment. The schema refuses those that the chart sets itself. */}}
 {{- define "podium.settings" -}}
 {{- range $name, $value := . }}
-- {name: {{ $name }}, value: {{ $value | toString | quote }}}
+- {name: {{ $name }}, value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}}
 {{- end }}
 {{- end }}
