@@ -101,12 +101,14 @@ def test_the_label_comes_after_the_profile_and_goes_before_it(profile: Profile, 
 
 
 def test_a_profile_that_was_changed_or_removed_is_put_back(profile: Profile, tmp_path: Path) -> None:
-    node, found = Node(profile), []
-    stop = Stop(
-        lambda: profile.path.write_text("{}"),
-        lambda: (found.append(profile.path.read_text()), profile.path.unlink()),
-        lambda: found.append(profile.path.read_text()),
-    )
+    node = Node(profile)
+    found: list[str] = []
+
+    def look() -> None:
+        found.append(profile.path.read_text())
+        profile.path.unlink()
+
+    stop = Stop(lambda: profile.path.write_text("{}"), look, look)
     keep(profile, node, ready=tmp_path / "ready", stop=stop)
     assert found == [profile.source.read_text()] * 2
     assert stop.waits == [CHECK] * 4
@@ -135,7 +137,8 @@ def test_a_node_that_cannot_take_the_profile_loses_its_label(profile: Profile, t
 
 
 def test_unlabelling_is_given_up_after_some_tries_and_the_profile_goes_all_the_same(profile: Profile, tmp_path: Path) -> None:
-    node, pauses = Node(profile, refusals=99), []
+    node = Node(profile, refusals=99)
+    pauses: list[float] = []
     keep(profile, node, ready=tmp_path / "ready", stop=Stop(), sleep=pauses.append)
     assert pauses == [RETRY] * TRIES_AT_END
     assert not profile.path.exists()
@@ -162,7 +165,8 @@ SESSIONS = "/apis/podium.dev/v1alpha1/namespaces/podium-sessions/browsersessions
 
 
 def test_uninstalling_ends_the_sessions_and_waits_for_the_installers() -> None:
-    cluster, pauses = Cluster(looks=3), []
+    cluster = Cluster(looks=3)
+    pauses: list[float] = []
     remove(cluster, sessions="podium-sessions", installer=("podium-node", "podium-seccomp-installer"), sleep=pauses.append)
     assert cluster.deleted == [(SESSIONS, None), (DAEMON_SET, {"propagationPolicy": "Foreground"})]
     assert len(pauses) == 3
