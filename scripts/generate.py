@@ -9,10 +9,16 @@ from typing import Final
 
 from progress import ROOT
 
+PRINT = "import pathlib, sys; sys.stdout.write(pathlib.Path(sys.argv[1]).read_text())"
 GENERATED: Final[dict[str, list[str]]] = {
+    # Helm reads nothing outside the chart, so it holds copies.
+    "charts/podium/crds/browserpools.yaml": ["-m", "podium_crds.definitions", "browserpools"],
+    "charts/podium/crds/browsersessions.yaml": ["-m", "podium_crds.definitions", "browsersessions"],
+    "charts/podium/files/chromium.json": ["-c", PRINT, "runtime-image/seccomp/chromium.json"],
     "crds/browserpools.yaml": ["-m", "podium_crds.definitions", "browserpools"],
     "crds/browsersessions.yaml": ["-m", "podium_crds.definitions", "browsersessions"],
     "docs/api.md": ["-m", "podium_gateway.apidoc"],
+    "docs/chart-values.md": ["-B", "scripts/chart_values.py"],
     "docs/crds.md": ["-m", "podium_crds.reference"],
     "docs/settings.md": ["-m", "podium_gateway.settings"],
 }
