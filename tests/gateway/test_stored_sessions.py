@@ -10,7 +10,7 @@ import pytest
 
 from podium_gateway.errors import BrowserTimeout, Conflict, StateNotFound
 from podium_gateway.sessions.catalog import LiveSession
-from podium_gateway.sessions.runs import Wish
+from podium_gateway.sessions.wishes import Wish
 from podium_protocol.sessions import AttachRequest
 from podium_protocol.state import OriginStorage, SavedState
 from support.gateway import Rig, gateway_rig
@@ -39,7 +39,9 @@ def state(who: str, url: str | None = CART) -> SavedState:
 
 async def report(rig: Rig, live: LiveSession, saved: SavedState) -> None:
     """Have the session's agent save."""
-    ref = rig.gateway.runs._tokens.whose(attached(rig, live).destinations.token)
+    destinations = attached(rig, live).destinations
+    assert destinations is not None
+    ref = rig.gateway.runs._tokens.whose(destinations.token)
     await rig.gateway.runs._reports.take_state(ref, saved.model_dump_json().encode())
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 from podium_agent.folder import SessionFolder
@@ -30,7 +31,7 @@ def _told(*_: object) -> None:
 def main() -> None:
     """The command `podium-agent`."""
     gc.disable()  # imports make nothing but things that stay; `life` switches it on behind them
-    settings = parse(sys.argv[1:])
+    settings = parse(sys.argv[1:], os.environ)
     if settings.parent:
         die_with_parent(settings.parent)
     become_subreaper()
@@ -42,9 +43,12 @@ def main() -> None:
         reason, message = _live(settings, folder)
     except _Told:
         reason, message = EndReason.EVICTED, "the agent was told to stop while it started"
+    except Exception as error:  # noqa: BLE001 - the process' own edge: whoever started it is told
+        traceback.print_exc()
+        reason, message = EndReason.AGENT_CRASHED, repr(error)
     finally:
         _leave_nothing(settings, folder)
-    settings.end_file.write_text(json.dumps({"reason": reason, "message": message}), encoding="utf-8")
+    _say_why(settings.end_file, reason, message)
     sys.exit(EXIT_CODES.get(reason, 1))
 
 
@@ -56,6 +60,15 @@ def _live(settings: Settings, folder: SessionFolder) -> tuple[EndReason, str]:
     from podium_agent.life import live
 
     return live(settings, folder, server)
+
+
+def _say_why(file: Path, reason: EndReason, message: str) -> None:
+    # A kubelet reads 4,096 bytes of it, and JSON takes up to six for a letter.
+    text = json.dumps({"reason": reason, "message": message[:600]})
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:  # a container outside of a cluster has no such file, and its exit code says the reason too
+        sys.stderr.write(json.dumps({"level": "warning", "event": "end_not_written", "error": str(error), "end": text}) + "\n")
 
 
 def _leave_nothing(settings: Settings, folder: SessionFolder) -> None:

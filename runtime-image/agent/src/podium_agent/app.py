@@ -65,6 +65,13 @@ class _Routes:
         ]
 
     async def healthz(self, _: Request) -> Response:
+        """200 once the browser can be claimed, 503 when it is about to end."""
+        try:
+            await self._session.browser.settled()
+        except AgentError as error:
+            return JSONResponse({"status": str(error)}, status_code=503)
+        if self._session.ended.done():
+            return JSONResponse({"status": "ending"}, status_code=503)
         return JSONResponse({"status": "ok"})
 
     async def bind(self, _: Request, body: bytes) -> Response:

@@ -96,8 +96,10 @@ class Browser:
         try:
             await chromium.listening(settings.start_timeout)
         except ChromiumError:
-            if not chromium.needs_no_sandbox or settings.sandbox != "preferred":
+            if not chromium.needs_no_sandbox:
                 raise
+            if settings.sandbox == "required":
+                raise ChromiumError(f"Chromium's sandbox is required, but the kernel refuses it here: {chromium.death()}") from None
             log.warning("sandbox_refused", extra={"said": [line.decode(errors="replace") for line in chromium.last_lines]})
             await chromium.kill()
             name = None if display is None else display.name

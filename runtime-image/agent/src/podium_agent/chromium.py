@@ -6,6 +6,7 @@ core.
 
 import asyncio
 import contextlib
+import os
 import re
 import shutil
 import signal
@@ -52,7 +53,6 @@ FLAGS: Final = (
     "--disable-hang-monitor",
     "--disable-popup-blocking",
     "--disable-prompt-on-repost",
-    "--disable-dev-shm-usage",
     # Otherwise a page loses every click and key that comes before its first paint, which an empty one never has.
     "--allow-pre-commit-input",
     "--force-color-profile=srgb",
@@ -67,6 +67,11 @@ FLAGS: Final = (
 )
 
 
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a volume of its own in a pod
+_ENOUGH_SHARED: Final = 256 << 20
+"""Bytes; a container runtime's own default of 64 MiB is too little for a page with large pictures (Chromium then crashes)."""
+
+
 class ChromiumError(Exception):
     """The browser is missing or did not start. The text is a sentence for whoever started the session."""
 
@@ -79,6 +84,14 @@ def find_chromium(wanted: str | None) -> str:
             return found
     what = f"{wanted} was not found" if wanted else "no Chromium was found on this machine"
     raise ChromiumError(f"{what}; install it with: apt-get install chromium")
+
+
+def _roomy(folder: str) -> bool:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_blocks * found.f_frsize >= _ENOUGH_SHARED and os.access(folder, os.W_OK)
 
 
 class Chromium:
@@ -105,6 +118,9 @@ class Chromium:
         if settings.sandbox == "off":
             refused = "it was switched off"
         command = [find_chromium(settings.chromium), *FLAGS, *(() if refused is None else ("--no-sandbox", "--test-type"))]
+        if not (settings.alone and _roomy(_SHARED_MEMORY)):
+            # Then its processes share files in TMPDIR: slower, but neither small nor in everybody's memory.
+            command.append("--disable-dev-shm-usage")
         command += [f"--remote-debugging-port={settings.devtools_port}", f"--user-data-dir={folder.profile}"]
         # The window is higher than the page; the page is made exact once DevTools answers.
         command += [f"--window-size={settings.viewport[0]},{settings.viewport[1] + 87}"]

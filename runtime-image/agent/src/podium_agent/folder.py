@@ -27,6 +27,7 @@ class SessionFolder:
 
     def make(self) -> None:
         """Create it; a folder that is there already is not ours and raises `FileExistsError`."""
+        self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root.mkdir(mode=0o700)
         for folder in (self.profile, self.home, self.tmp, self.downloads):
             folder.mkdir(mode=0o700)

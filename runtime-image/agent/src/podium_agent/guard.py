@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,13 +24,16 @@ SILENT_LIMIT: Final = 4.0
 Verdict = tuple[EndReason, str]
 
 
-async def watch_process(chromium: Chromium, connection: CdpConnection, display: Display | None) -> Verdict:
-    """Return when the browser is gone.
+async def watch_process(
+    chromium: Chromium, connection: CdpConnection, display: Display | None, *, memory_kills: Callable[[], int]
+) -> Verdict:
+    """Return when the browser is gone. `memory_kills` counts what the kernel has killed here for want of memory.
 
     Exit code 0 is a client's `Browser.close` or its last window closed by hand; or its X server has died, after which Chromium
     exits as if nothing were wrong.
     """
     exited = asyncio.ensure_future(chromium.process.wait())
+    kills_before = memory_kills()
     try:
         gone: set[asyncio.Future[Any]] = {exited, connection.closed}
         await asyncio.wait(gone, return_when=asyncio.FIRST_COMPLETED)
@@ -41,6 +45,8 @@ async def watch_process(chromium: Chromium, connection: CdpConnection, display: 
             return EndReason.BROWSER_CRASHED, "the X server died, and Chromium with it"
         if exited.result() == 0:
             return EndReason.REQUESTED, "the browser was closed by its client"
+        if exited.result() == -signal.SIGKILL and memory_kills() > kills_before:
+            return EndReason.OUT_OF_MEMORY, "Chromium's browser process was killed because the pod's memory was used up"
         return EndReason.BROWSER_CRASHED, chromium.death()
     finally:
         exited.cancel()

@@ -14,10 +14,14 @@ from podium_agent.settings import Settings
 from podium_agent.xserver import XServer
 from podium_protocol.reasons import EndReason
 from podium_system import logs
+from podium_system.processes import reap_orphans
 
 __all__ = ["live"]
 
 log = logging.getLogger(__name__)
+
+REAP_EVERY = 5.0
+"""Seconds a dead process that nobody waits for may stay a zombie: a few bytes and a process number."""
 
 
 def live(settings: Settings, folder: SessionFolder, server: XServer | None) -> tuple[EndReason, str]:
@@ -32,6 +36,7 @@ async def _live(settings: Settings, folder: SessionFolder, server: XServer | Non
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     for name in (signal.SIGTERM, signal.SIGINT):  # until `serve` takes them
         loop.add_signal_handler(name, lambda: task and task.cancel())
+    reaper = asyncio.create_task(_reap(), name="reaper")
     try:
         display = None if server is None else await Display.of(server, folder)
         chromium = await Chromium.spawn(settings, folder, None if display is None else display.name)
@@ -46,7 +51,15 @@ async def _live(settings: Settings, folder: SessionFolder, server: XServer | Non
         log.error("start_failed", extra={"error": str(error)})
         return EndReason.BROWSER_CRASHED, str(error)
     finally:
+        reaper.cancel()
         if chromium is not None:
             await chromium.kill()
         if display is not None:
             await display.stop()
+
+
+async def _reap() -> None:
+    # We are the first process of a pod, or a subreaper: the kernel gives us the children of those below us that have died.
+    while True:
+        await asyncio.sleep(REAP_EVERY)
+        reap_orphans()

@@ -26,6 +26,8 @@ from podium_agent.settings import Settings
 from podium_agent.tunnels import Tunnels
 from podium_protocol.reasons import EndReason
 from podium_protocol.signing import RequestVerifier
+from podium_system.cgroups import oom_kills
+from podium_system.sockets import strangers
 from podium_system.splice import SpliceProtocol
 
 __all__ = ["serve"]
@@ -52,7 +54,14 @@ async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder
     except AgentError as error:
         raise ChromiumError(f"Chromium did not get ready: {error}") from error
     tunnels = Tunnels()
-    session = Session(browser, traffic=tunnels.traffic)
+    session = Session(
+        browser,
+        traffic=tunnels.traffic,
+        # `kubectl port-forward` reaches DevTools past us. Nobody else is on a pod's loopback; on a shared machine anybody is.
+        outsiders=(lambda: strangers(browser.chromium.port) > 0) if settings.alone else (lambda: False),
+        memory_kills=oom_kills if settings.alone else (lambda: 0),
+        sandbox_required=settings.sandbox == "required",
+    )
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, session.end, EndReason.EVICTED, "the agent was told to stop")
@@ -92,8 +101,9 @@ def _listen(address: str) -> socket.socket:
         listener.bind(address.removeprefix("unix:"))
         os.chmod(address.removeprefix("unix:"), 0o600)
     else:
-        host, _, port = address.rpartition(":")
-        listener = socket.create_server((host, int(port)))
+        host, _, port = address.removeprefix("tcp:").rpartition(":")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host.strip("[]"), int(port)), family=family)
     listener.listen(128)
     return listener
 

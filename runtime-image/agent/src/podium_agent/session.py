@@ -14,7 +14,7 @@ from podium_agent.restore import TabStorage, restore
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.events import EventType
 from podium_protocol.reasons import EndReason
-from podium_protocol.sessions import AgentStatus, AttachRequest, BindRequest
+from podium_protocol.sessions import AgentStatus, AttachRequest, BindRequest, Destinations, DisconnectPolicy
 from podium_protocol.signing import SignedFor
 
 __all__ = ["Session"]
@@ -32,7 +32,15 @@ FINISH_DOWNLOADS: Final = 2.0
 class Session:
     """Before `bind` a warm browser of nobody; after `attach` a caller's. `ended` resolves with why it must stop."""
 
-    def __init__(self, browser: Browser, *, traffic: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        *,
+        traffic: Callable[[], int],
+        outsiders: Callable[[], bool] = lambda: False,
+        memory_kills: Callable[[], int] = lambda: 0,
+        sandbox_required: bool = False,
+    ) -> None:
         self.browser = browser
         self.bound: SignedFor | None = None
         self.attached = False
@@ -40,18 +48,26 @@ class Session:
         self.changed = asyncio.Event()
         """Set when connections come or go, so that deadlines are looked at anew."""
         self._traffic = traffic
+        self._outsiders = outsiders
         self._tasks: set[asyncio.Task[Any]] = set()
         self._courier: Courier | None = None
         self._saves = False
-        self._own(self._verdict_of(watch_process(browser.chromium, browser.connection, browser.display)), "watch-process")
+        death = watch_process(browser.chromium, browser.connection, browser.display, memory_kills=memory_kills)
+        self._own(self._verdict_of(death), "watch-process")
         clock = asyncio.get_running_loop().time
         self._own(self._verdict_of(watch_answers(browser.chromium, browser.connection, clock)), "watch-answers")
+        if sandbox_required:
+            self._own(self._refuse_without_sandbox(), "watch-sandbox")
 
     def bind(self, request: BindRequest) -> None:
         """Belong to that run from now on. Raises `AgentError` ALREADY_BOUND for any other."""
         subject = SignedFor(session_uid=request.session_uid, run=request.run)
         if self.bound is not None and self.bound != subject:
             raise AgentError(AgentErrorCode.ALREADY_BOUND, "this browser belongs to another session")
+        if self.bound is None:
+            now = asyncio.get_running_loop().time()
+            self.browser.activity.limit(idle_timeout=request.idle_timeout, policy=DisconnectPolicy.KEEP, grace=0, now=now)
+            self._own(self._verdict_of(self._watch_activity()), "activity")
         self.bound = subject
 
     async def attach(self, request: AttachRequest) -> AgentStatus:
@@ -61,14 +77,9 @@ class Session:
         self.attached = True
         await self.browser.settled()
         browser, now = self.browser, asyncio.get_running_loop().time()
-        browser.outbox.recording = True
-        browser.outbox.add(EventType.SESSION_STARTED, {"browser": browser.version, "sandbox": browser.sandbox.enabled})
-        self._courier = Courier(
-            request.destinations,
-            browser.outbox,
-            connections=lambda: browser.activity.connections,
-            url=lambda: self.status().url,
-        )
+        if request.destinations is not None:
+            self._courier = self._report_to(request.destinations)
+            self._saves = request.save
         await self._prepare(request)
         browser.activity.limit(
             idle_timeout=request.idle_timeout,
@@ -80,19 +91,27 @@ class Session:
         if request.start_url is not None and page is not None:
             browser.starting = page.id
             browser.connection.post("Page.navigate", {"url": request.start_url}, page.session)
-        self._own(self._courier.run(), "courier")
-        self._saves = request.save
-        if request.save:
-            self._own(browser.saver.run(self._courier), "saver")
-        self._own(browser.downloads.run(self._courier), "downloads")
-        self._own(self._verdict_of(self._watch_activity()), "activity")
+        if self._courier is not None:
+            self._own(self._courier.run(), "courier")
+            self._own(browser.downloads.run(self._courier), "downloads")
+            if self._saves:
+                self._own(browser.saver.run(self._courier), "saver")
+        self.changed.set()
         return self.status()
+
+    def _report_to(self, destinations: Destinations) -> Courier:
+        browser = self.browser
+        browser.outbox.recording = True
+        browser.outbox.add(EventType.SESSION_STARTED, {"browser": browser.version, "sandbox": browser.sandbox.enabled})
+        return Courier(
+            destinations, browser.outbox, connections=lambda: browser.activity.connections, url=lambda: self.status().url
+        )
 
     async def _prepare(self, request: AttachRequest) -> None:
         browser, context = self.browser, request.context
         if request.state is not None:
             await restore(browser.connection, browser.targets, request.state)
-        if request.save:
+        if self._saves:
             browser.saver.follow(request.state)
         browser.targets.preparations.append(lambda target: overrides(context, target))
         if request.state is not None:
@@ -230,10 +249,22 @@ class Session:
     async def _verdict_of(self, watch: Coroutine[Any, Any, Verdict]) -> None:
         self.end(*await watch)
 
+    async def _refuse_without_sandbox(self) -> None:
+        try:
+            await self.browser.settled()
+        except AgentError as error:  # gone or silent: the other watches say so
+            log.debug("sandbox_not_looked_at", extra={"error": str(error)})
+            return
+        state = self.browser.sandbox
+        if not state.enabled:
+            self.end(EndReason.BROWSER_CRASHED, f"Chromium's sandbox is required, but {state.detail}")
+
     async def _watch_activity(self) -> Verdict:
         activity, loop, display = self.browser.activity, asyncio.get_running_loop(), self.browser.display
         while True:
             activity.sample(self._traffic(), loop.time())
+            if self._outsiders():  # their bytes cannot be counted, so being connected is use
+                activity.touch(loop.time())
             if activity.connections.vnc and display is not None:
                 idle = await asyncio.to_thread(display.idle_seconds)
                 if idle is not None:

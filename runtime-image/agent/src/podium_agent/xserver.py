@@ -90,5 +90,5 @@ def _shared_socket_folder() -> None:
     with contextlib.suppress(OSError):
         folder = Path("/tmp/.X11-unix")  # noqa: S108
         folder.mkdir(exist_ok=True)
-        if os.geteuid() == 0 or folder.owner() == os.environ.get("USER"):
+        if os.geteuid() in (0, folder.stat().st_uid):
             folder.chmod(0o1777)

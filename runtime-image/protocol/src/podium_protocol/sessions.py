@@ -29,10 +29,14 @@ class _Message(BaseModel):
 
 
 class BindRequest(_Message):
-    """`POST /bind`: this agent belongs to one run of one session from now on; any other gets 409."""
+    """`POST /bind`: this agent belongs to one run of one session from now on; any other gets 409.
+
+    `idle_timeout` in seconds holds until `/attach` says another: a browser that is bound and never used ends by itself.
+    """
 
     session_uid: str = Field(min_length=1, max_length=64)
     run: int = Field(ge=1)
+    idle_timeout: Annotated[float, Field(gt=0)] = 300.0
 
 
 class Viewport(_Message):
@@ -84,17 +88,26 @@ class Destinations(_Message):
 
 
 class AttachRequest(_Message):
-    """`POST /attach`: everything a bound agent needs to become this caller's browser. Times in seconds."""
+    """`POST /attach`: everything a bound agent needs to become this caller's browser. Times in seconds.
+
+    Without `destinations` nothing is recorded or saved: a session that no gateway knows of.
+    """
 
     context: SessionContext = SessionContext()
     state: SavedState | None = None
     save: bool = True
     """Send the state as the session goes and at its end; else nothing is saved."""
     start_url: str | None = None
-    destinations: Destinations
+    destinations: Destinations | None = None
     idle_timeout: Annotated[float, Field(gt=0)] = 300.0
     on_last_disconnect: DisconnectPolicy = DisconnectPolicy.TERMINATE
     disconnect_grace: Annotated[float, Field(ge=0)] = 3.0
+    """After the last DevTools connection left."""
+    reconnect_grace: Annotated[float, Field(ge=0)] | None = None
+    """The same for connections of which no gateway said that their client left: it broke, and the client may come back.
+
+    None takes them all for clients that left.
+    """
 
 
 class EndRequest(_Message):

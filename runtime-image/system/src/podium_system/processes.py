@@ -24,6 +24,7 @@ __all__ = [
     "die_with_parent",
     "facts",
     "pids_of_user",
+    "reap_orphans",
 ]
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -58,6 +59,24 @@ def become_subreaper() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
+def reap_orphans() -> int:
+    """Collect dead processes that became our children when their own parents died; how many there were.
+
+    What we start ourselves leads a session of its own and is left to whoever waits for it. One system call while nothing is dead.
+    """
+    try:
+        if not LINUX or os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return 0
+    except ChildProcessError:
+        return 0
+    us = os.getpid()
+    orphans = [one.pid for one in _all() if one.parent == us and one.state == "Z" and one.session != one.pid]
+    for orphan in orphans:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(orphan, os.WNOHANG)
+    return len(orphans)
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
     """One process as /proc shows it. `state` is the letter of proc(5); `cpu` in seconds, children not counted."""
@@ -66,6 +85,7 @@ class ProcessFacts:
     parent: int
     state: str
     cpu: float
+    session: int = 0
 
     @property
     def alive(self) -> bool:
@@ -85,7 +105,8 @@ def facts(pid: int) -> ProcessFacts | None:
     except OSError:
         return None
     fields = stat[stat.rindex(")") + 2 :].split()  # the name may hold spaces and parentheses
-    return ProcessFacts(pid, int(fields[1]), fields[0], (int(fields[11]) + int(fields[12])) / _TICKS)
+    cpu = (int(fields[11]) + int(fields[12])) / _TICKS
+    return ProcessFacts(pid, int(fields[1]), fields[0], cpu, session=int(fields[3]))
 
 
 def _all() -> list[ProcessFacts]:

@@ -15,7 +15,10 @@ from podium_protocol.errors import AgentErrorCode
 
 __all__ = ["World"]
 
-_PARTS: Final = ("dom", "core", "roles", "generated", "names", "labels", "tree", "ready", "act", "css", "snapshot", "read", "entry")
+_PARTS: Final = (
+    *("dom", "core", "roles", "generated", "names", "labels", "tree", "ready", "act"),
+    *("css", "snapshot", "pieces", "read", "entry"),
+)
 _CALL: Final = "function (name, argument) { return this(name, argument); }"
 
 

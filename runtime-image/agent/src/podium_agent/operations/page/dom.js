@@ -47,6 +47,7 @@ const defaultViewOf = getter(Document.prototype, 'defaultView');
 const bodyOf = getter(Document.prototype, 'body');
 const titleOf = getter(Document.prototype, 'title');
 const elementOf = getter(Document.prototype, 'documentElement');
+const implementationOf = getter(Document.prototype, 'implementation');
 const activeIn = (root) => (typeOf(root) === Node.DOCUMENT_NODE ? activeOfDocument(root) : root.activeElement);
 const activeOfDocument = getter(Document.prototype, 'activeElement');
 const queries = {

@@ -3,6 +3,8 @@ const MAX_PICTURE = 2000000; // pixels; encoding more would hold the page up
 const MAX_PICTURES = 20000000; // characters of all pictures together
 const CHANGED = 'script,noscript,link,style,meta,img,source,canvas,input,textarea,option,iframe';
 let budget = 0;
+// Nothing in a document without a window loads, runs or becomes what scripts have defined.
+const inertDocument = () => implementationOf(document).createHTMLDocument('');
 
 function pictureOf(width, height, type, draw) {
   if (!width || !height || width * height > MAX_PICTURE || budget <= 0) return null;
@@ -31,7 +33,7 @@ const CHANGES = {
     const content = rendered(live) ? [...copy.childNodes] : [];
     copy.replaceWith(...content);
   },
-  source: (_, copy) => copy.parentElement?.localName === 'picture' && copy.remove(), // what it chose is in the picture's img
+  source: (_, copy) => copy.remove(),
   link(live, copy) {
     if (live.disabled) copy.remove();
     const css = live.sheet ? sheetText(live.sheet) : null;
@@ -77,7 +79,24 @@ const CHANGES = {
   },
 };
 
-function inlineBelow(live, copy) {
+// What says already what it has to.
+const UNCHANGED = {
+  img(el) {
+    const source = el.currentSrc || el.src;
+    return !has(el, 'srcset') && !has(el, 'loading') && (!source || (source.startsWith('data:') && source === attribute(el, 'src')));
+  },
+  input(el) {
+    if (el.type === 'checkbox' || el.type === 'radio') return has(el, 'checked') === el.checked;
+    if (secret(el)) return !has(el, 'value');
+    return el.type === 'file' || el.value === (attribute(el, 'value') ?? '');
+  },
+  meta: (el) => !el.httpEquiv && !has(el, 'charset'),
+  option: (el) => has(el, 'selected') === el.selected,
+  source: (el) => tagOf(parentElementOf(el) ?? el) !== 'picture', // what a picture chose is in its img
+  textarea: (el) => el.value === textOf(el),
+};
+
+function inlineBelow(live, copy, inert) {
   const hosts = [];
   queryAll(live, '*').forEach((el, index) => {
     const shadow = shadowOf(el);
@@ -86,34 +105,40 @@ function inlineBelow(live, copy) {
   const copies = hosts.length ? queryAll(copy, '*') : [];
   const pairs = hosts.map(([index, shadow]) => [shadow, copies[index]]);
   const changed = queryAll(copy, CHANGED);
-  queryAll(live, CHANGED).forEach((el, index) => CHANGES[tagOf(el)]?.(el, changed[index]));
+  queryAll(live, CHANGED).forEach((el, index) => UNCHANGED[tagOf(el)]?.(el) || CHANGES[tagOf(el)](el, changed[index]));
   for (const [shadow, host] of pairs) {
-    const template = document.createElement('template');
+    const template = inert.createElement('template');
     template.setAttribute('shadowrootmode', 'open');
-    const inner = document.createElement('div');
-    inner.append(...[...shadow.childNodes].map((node) => node.cloneNode(true)));
-    inlineBelow(shadow, inner);
+    const inner = inert.createElement('div');
+    inner.append(...[...shadow.childNodes].map((node) => inert.importNode(node, true)));
+    inlineBelow(shadow, inner, inert);
     const css = adopted(shadow);
     template.content.append(...(css ? [styleElement(css)] : []), ...inner.childNodes);
     host.prepend(template);
   }
 }
 
-function inlined(doc) {
-  const copy = elementOf(doc).cloneNode(true);
-  inlineBelow(elementOf(doc), copy);
+function copied(doc, beginning) {
+  const inert = inertDocument();
+  const copy = inert.importNode(elementOf(doc), true);
+  inlineBelow(elementOf(doc), copy, inert);
   const head = query(copy, 'head') ?? copy;
   const css = adopted(doc);
   if (css) head.append(styleElement(css));
-  if (!query(copy, 'base')) {
-    const base = document.createElement('base');
-    base.setAttribute('href', doc.baseURI);
-    head.prepend(base);
-  }
-  const charset = document.createElement('meta');
-  charset.setAttribute('charset', 'utf-8');
-  head.prepend(charset);
-  return doctypeOf(doc) + copy.outerHTML;
+  head.prepend(...beginning);
+  return copy.outerHTML;
+}
+
+function made(tag, name, value) {
+  const el = inertDocument().createElement(tag);
+  el.setAttribute(name, value);
+  return el;
+}
+
+function inlined(doc) {
+  const beginning = [made('meta', 'charset', 'utf-8')];
+  if (!query(doc, 'base')) beginning.push(made('base', 'href', doc.baseURI));
+  return doctypeOf(doc) + (pieced(doc, beginning) ?? copied(doc, beginning));
 }
 
 const doctypeOf = (doc) => (doc.doctype ? `${new XMLSerializer().serializeToString(doc.doctype)}\n` : '');
