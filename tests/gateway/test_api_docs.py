@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 OPERATIONS = {
     f"{method.upper()} {path}": operation for path, methods in API["paths"].items() for method, operation in methods.items()
 }
-KEYLESS = {"GET /health", "GET /metrics", "GET /artifacts/{owner}/{object_id}"}
+KEYLESS = {"GET /health", "GET /ready", "GET /metrics", "GET /artifacts/{owner}/{object_id}"}
 NOT_BELOW_API = KEYLESS | {"GET /users/{user_id}/vnc/{session_id}"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from podium_gateway.sessions.runs import Wish
+from podium_gateway.sessions.wishes import Wish
 from podium_protocol.operations import Clip, Screenshot
 from podium_protocol.reasons import EndReason
 from support.gateway import Rig, gateway_rig

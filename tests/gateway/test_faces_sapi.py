@@ -12,7 +12,7 @@ from podium_gateway.faces.sapi.creating import CreateSession, url_of_prompt, wis
 from podium_gateway.faces.sapi.showing import shown
 from podium_gateway.provision.port import StartFailed
 from podium_gateway.sessions.lifecycle import Status
-from podium_gateway.sessions.runs import Wish
+from podium_gateway.sessions.wishes import Wish
 from podium_protocol.reasons import EndReason
 from support.gateway import Rig, gateway_rig
 from support.store import NOW, event

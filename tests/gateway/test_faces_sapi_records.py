@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from podium_gateway.errors import InvalidRequest
-from podium_gateway.sessions.runs import Wish
+from podium_gateway.sessions.wishes import Wish
 from support.gateway import Rig, gateway_rig
 from support.store import NOW, event
 

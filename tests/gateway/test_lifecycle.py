@@ -100,7 +100,7 @@ def test_names_of_our_own_are_valid_and_differ() -> None:
 
 def test_a_run_may_report_a_little_longer_than_it_lives() -> None:
     now = 1000.0
-    tokens = RunTokens(lambda: now)
+    tokens = RunTokens(b"secret", lambda: now)
     ref = RunRef("alice", "shop", RunKey("u", 1))
     token = tokens.issue(ref)
     assert tokens.whose(token) is ref
@@ -115,4 +115,4 @@ def test_a_run_may_report_a_little_longer_than_it_lives() -> None:
 
 def test_a_made_up_token_reports_for_nobody() -> None:
     with pytest.raises(Unauthenticated):
-        RunTokens(lambda: 0.0).whose("guess")
+        RunTokens(b"secret", lambda: 0.0).whose("guess")

@@ -18,13 +18,14 @@ from podium_gateway.errors import (
 )
 from podium_gateway.provision.port import StartFailed
 from podium_gateway.sessions.lifecycle import Status
-from podium_gateway.sessions.runs import Wish
+from podium_gateway.sessions.wishes import Wish
 from podium_protocol.events import Event, EventBatch
 from podium_protocol.operations import Navigate
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import Connections
 from support.gateway import Rig, gateway_rig
 from support.store import NOW
+from support.waiting import eventually
 
 
 @pytest.fixture
@@ -80,7 +81,11 @@ async def test_an_ended_id_gets_a_new_run(rig: Rig) -> None:
     second = await rig.running(alice)
 
     assert (second.uid, second.run) == (first.uid, 2)
-    assert (await rig.gateway.sessions.record(alice, "shop")).status is Status.RUNNING
+
+    async def stored() -> bool:
+        return (await rig.gateway.sessions.record(alice, "shop")).status is Status.RUNNING
+
+    await eventually(stored, what="the second run is stored as running")
 
 
 async def test_an_ended_id_is_free_for_others(rig: Rig) -> None:

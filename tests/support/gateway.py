@@ -1,5 +1,6 @@
 """A whole gateway in the test's own loop, on real stores, with a provisioner that has no browsers."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from podium_gateway.auth.caller import EVERYTHING, Caller
 from podium_gateway.auth.keys import issue_key
 from podium_gateway.faces.context import Parts
 from podium_gateway.home import prepare_home
+from podium_gateway.placement import Placement
 from podium_gateway.provision.port import RunKey
 from podium_gateway.sessions.catalog import LiveSession
-from podium_gateway.sessions.runs import Wish
+from podium_gateway.sessions.wishes import Wish
 from podium_gateway.settings import Settings
 from podium_gateway.store.database import Database
+from podium_protocol.sessions import Destinations
 from support.places import FakeAgent, FakeProvisioner
 
 
@@ -77,6 +80,24 @@ class Rig:
         return live.key
 
 
+def placement(place: FakeProvisioner, inside: Path) -> Placement:
+    """Where nothing is."""
+    return Placement(
+        place,
+        node="test",
+        token_secret=b"secret",
+        destinations=lambda token: Destinations(url="http://gateway", token=token, socket=str(inside)),
+        listen=lambda: socket_at(inside),
+    )
+
+
+def socket_at(path: Path) -> socket.socket:
+    """A listener that nobody serves."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    return listener
+
+
 @asynccontextmanager
 async def gateway_rig(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
     """A gateway on a database in `folder`."""
@@ -84,7 +105,7 @@ async def gateway_rig(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
     prepare_home(told.home)
     place = FakeProvisioner()
     async with await Database.open(told.database_url) as database:
-        gateway = assemble(told, database, place, internal_socket=str(folder / "internal.sock"))
+        gateway = assemble(told, database, placement(place, folder / "internal.sock"))
         try:
             yield Rig(gateway, place, told, database)
         finally:

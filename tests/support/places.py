@@ -131,11 +131,35 @@ class FakeProvisioner:
     target: Target | None = None
     make: Callable[[], FakeAgent] = FakeAgent
     handed_over: list[RunKey] = field(default_factory=list)
+    outlives: bool = False
+    refuses: PodiumError | None = None
+    """No order is taken."""
+    left: dict[RunKey, FakeAgent | StartFailed] = field(default_factory=dict)
+    """What an earlier gateway's runs have come to."""
+    looked: list[RunKey] = field(default_factory=list)
     _on_ended: OnEnded = lambda ended: None
     _starting: dict[RunKey, "asyncio.Future[None]"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.hold.set()
+
+    def ready(self) -> bool:
+        return True
+
+    async def order(self, request: RunRequest) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+
+    async def adopt(self, request: RunRequest) -> Place:
+        await self.hold.wait()
+        left = self.left.pop(request.key, None)
+        if isinstance(left, FakeAgent):
+            self.agents[request.key] = left
+            return Place(left, launch="warm", node="there", headless=False)
+        raise left or StartFailed(EndReason.NODE_LOST, "nothing was left of it")
+
+    async def look(self, key: RunKey) -> None:
+        self.looked.append(key)
 
     async def create(self, request: RunRequest) -> Place:
         self.requests.append(request)

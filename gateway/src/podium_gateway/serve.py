@@ -1,7 +1,7 @@
 """`podium serve`: start, run until told to stop, end in order.
 
-Two servers share one loop: the public one, and the internal one on a Unix socket where agents report. The order of the end
-matters: no new sessions first, then every session in good order while its agent can still report, then the rest.
+Two servers share one loop: the public one, and the internal one where agents report. The order of the end matters: no new
+sessions first, then every session in good order while its agent can still report, then the rest. Sessions in a cluster live on.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -22,10 +22,11 @@ import uvloop
 from starlette.types import ASGIApp
 
 from podium_gateway.accounts import ensure_first_user
-from podium_gateway.assemble import Gateway, assemble, local_provisioner
+from podium_gateway.assemble import Gateway, assemble
 from podium_gateway.banner import banner
 from podium_gateway.home import prepare_home
-from podium_gateway.provision.local.folders import Folders, HomeInUse, hold_home
+from podium_gateway.placement import Placement, on_this_machine
+from podium_gateway.provision.local.folders import HomeInUse, hold_home
 from podium_gateway.settings import Settings
 from podium_gateway.store.database import Database
 from podium_gateway.tasks import Tasks
@@ -70,41 +71,40 @@ def _listen(settings: Settings) -> socket.socket:
         sys.exit(f"podium: cannot listen on {settings.host} port {settings.port}: {error.strerror}; set PORT to another")
 
 
-def _listen_inside(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    listener.listen(256)
-    return listener
-
-
 async def _serve(settings: Settings, environ: Mapping[str, str], listener: socket.socket) -> None:
     stop = _stop_on_signals()
-    folders = Folders(settings.runtime)
-    provisioner = local_provisioner(settings, folders, environ, uid=os.geteuid())
-    await provisioner.open()  # first, so that the first browser starts while the database opens
-    try:
-        async with await Database.open(settings.database_url) as database:
-            gateway = assemble(settings, database, provisioner, internal_socket=str(folders.internal_socket))
-            await gateway.runs.recover()
-            first = await ensure_first_user(gateway.accounts, gateway.keyring, settings.home, now=datetime.now(UTC))
-            with _listen_inside(folders.internal_socket) as inside:
-                async with _serving(gateway.internal, inside, name="internal"), Tasks("gateway") as tasks:
-                    tasks.start(gateway.tunnels.watch_keys(gateway.accounts.revoked_among), name="revoked-keys")
-                    async with _serving(gateway.public, listener, name="public") as server:
-                        port = listener.getsockname()[1]
-                        sys.stdout.write(banner(settings, first, port=port, cwd=Path.cwd()))
-                        sys.stdout.flush()
-                        log.info("serving", extra={"host": settings.host, "port": port, "sessions": settings.max_sessions})
-                        await _until(stop, server)
-                        await _end_sessions(gateway, settings)
-                    await provisioner.close()
-                    await gateway.runs.close()
-                    await gateway.operation_log.close(limit=LOG_LIMIT)
-                    await gateway.extractor.close()
-    finally:
-        await provisioner.close()
+    # Placed first: a first browser starts, or a first look at the cluster is taken, while the database opens.
+    async with _placed(settings, environ) as placement, await Database.open(settings.database_url) as database:
+        gateway = assemble(settings, database, placement)
+        await gateway.runs.recover()
+        told = await _first_words(settings, gateway, port=listener.getsockname()[1])
+        with placement.listen() as inside:
+            async with _serving(gateway.internal, inside, name="internal"), Tasks("gateway") as tasks:
+                tasks.start(gateway.tunnels.watch_keys(gateway.accounts.revoked_among), name="revoked-keys")
+                async with _serving(gateway.public, listener, name="public") as server:
+                    sys.stdout.write(told)
+                    sys.stdout.flush()
+                    where = {"host": settings.host, "port": listener.getsockname()[1]}
+                    log.info("serving", extra=where | {"place": settings.provisioner, "sessions": settings.max_sessions})
+                    await _until(stop, server)
+                    await _stop_sessions(gateway, settings)
+                await placement.provisioner.close()
+                await gateway.runs.close()
+                await gateway.operation_log.close(limit=LOG_LIMIT)
+                await gateway.extractor.close()
     log.info("stopped")
+
+
+def _placed(settings: Settings, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Placement]:
+    return on_this_machine(settings, environ, uid=os.geteuid())
+
+
+async def _first_words(settings: Settings, gateway: Gateway, *, port: int) -> str:
+    """What a person at the terminal needs to begin. In a cluster nobody is there, and users are made by command."""
+    if settings.in_cluster:
+        return ""
+    first = await ensure_first_user(gateway.accounts, gateway.keyring, settings.home, now=datetime.now(UTC))
+    return banner(settings, first, port=port, cwd=Path.cwd())
 
 
 async def _until(stop: asyncio.Event, server: "asyncio.Task[None]") -> None:
@@ -114,10 +114,10 @@ async def _until(stop: asyncio.Event, server: "asyncio.Task[None]") -> None:
     told.cancel()
 
 
-async def _end_sessions(gateway: Gateway, settings: Settings) -> None:
+async def _stop_sessions(gateway: Gateway, settings: Settings) -> None:
     count = gateway.sessions.count()
     log.info("stopping", extra={"sessions": count})
-    if count:
+    if count and not settings.in_cluster:
         sys.stdout.write(f"Ending {count} session{'s' if count > 1 else ''}; Ctrl-C again to stop at once.\n")
         sys.stdout.flush()
     await gateway.sessions.close(limit=settings.stop_grace + STOP_MARGIN)

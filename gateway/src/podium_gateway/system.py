@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from podium_gateway.faces.context import Service
 
-__all__ = ["Health", "system"]
+__all__ = ["Health", "Readiness", "system"]
 
 
 class Health(BaseModel):
@@ -19,6 +19,12 @@ class Health(BaseModel):
     active_sessions: int = Field(description="Live sessions of all users.", examples=[2])
 
 
+class Readiness(BaseModel):
+    """Whether a load balancer should send requests here."""
+
+    ready: bool
+
+
 def system() -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["System"])
@@ -27,6 +33,17 @@ def system() -> APIRouter:
     async def health(parts: Service) -> Health:
         """Answers as long as the service takes requests."""
         return Health(active_sessions=parts.sessions.count())
+
+    @routes.get("/ready", summary="May requests be sent here", responses={503: {"model": Readiness, "description": "Not now."}})
+    async def ready(parts: Service, response: Response) -> Readiness:
+        """Whether sessions can be made and found: not before the first look at the cluster, nor once it stops.
+
+        An outage of the cluster's API server does not change the answer: sessions that run go on.
+        """
+        if parts.sessions.taking():
+            return Readiness(ready=True)
+        response.status_code = 503
+        return Readiness(ready=False)
 
     @routes.get(
         "/metrics",

@@ -1,7 +1,7 @@
 """The port between the session core and the places that browsers run in.
 
-A run is created once, ends once, and its end is told once to whoever subscribed, with the reason. A place that is
-asked for the end of a run it does not know does nothing.
+A run is ordered and created once, ends once, and its end is told once to whoever subscribed, with the reason. A place that
+is asked for the end of a run it does not know does nothing.
 """
 
 from collections.abc import Callable
@@ -34,6 +34,12 @@ class RunRequest:
     """Hard limit from the moment it is bound; the place enforces it."""
     headless: bool | None = None
     """Another kind than the place's own default cannot come warm."""
+    idle_timeout: float = 300.0
+    """Kept by the agent; a place may show it to people."""
+    session_id: str = ""
+    """What its owner calls the session, for people who look at the place."""
+    owner: str = ""
+    """The user's id, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,23 @@ class StartFailed(Exception):
 class Provisioner(Protocol):
     """What an adapter does."""
 
+    outlives: bool
+    """Whether runs live on without this process, so that the next one can adopt them."""
+
+    def ready(self) -> bool:
+        """Whether runs can be ordered and found."""
+
+    async def order(self, request: RunRequest) -> None:
+        """Ask for a browser, before anybody is told of the session. Raises `PodiumError`, and then there is nothing of the run."""
+
     async def create(self, request: RunRequest) -> Place:
-        """Find or start a browser and bind it to the run, within the place's start timeout. Raises `StartFailed`."""
+        """What was ordered, bound to the run, within the place's start timeout. Raises `StartFailed`."""
+
+    async def adopt(self, request: RunRequest) -> Place:
+        """The place of a run that was ordered from an earlier process. Raises `StartFailed`, with its end, if it is over."""
+
+    async def look(self, key: RunKey) -> None:
+        """Somebody could not reach the run's agent: look whether the run is over, and tell its end if so."""
 
     async def end(self, key: RunKey, *, reason: EndReason, message: str = "") -> None:
         """Have the run saved and closed; returns when nothing of it is left, within the place's own limits.
@@ -84,10 +105,10 @@ class Provisioner(Protocol):
         """The run's browser is in its caller's hands: what was put off for its sake may begin."""
 
     def subscribe(self, on_ended: OnEnded) -> None:
-        """Tell the end of each run that `create` returned a place for. The callback must not block."""
+        """Tell the end of each run that `create` or `adopt` returned a place for. The callback must not block."""
 
     def warm(self) -> int:
         """Browsers that wait, ready to be taken."""
 
     async def close(self) -> None:
-        """End everything that is left, at once, and forget it."""
+        """Forget every run; one that cannot outlive this process is ended, at once."""

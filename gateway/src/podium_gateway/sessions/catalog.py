@@ -27,6 +27,8 @@ class LiveSession:
     workspace_id: str
     created_at: datetime
     """When this run was asked for."""
+    asked: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    """The same on the loop's clock."""
     ephemeral: bool = False
     """Nothing of it is saved."""
     begins_with: SavedState | None = None

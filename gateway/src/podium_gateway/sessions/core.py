@@ -26,7 +26,8 @@ from podium_gateway.provision.port import Place, Provisioner
 from podium_gateway.sessions.catalog import Catalog, LiveSession
 from podium_gateway.sessions.lifecycle import Status
 from podium_gateway.sessions.names import is_session_id, new_session_id, valid_session_id
-from podium_gateway.sessions.runs import Runs, Wish
+from podium_gateway.sessions.runs import Runs
+from podium_gateway.sessions.wishes import Wish
 from podium_gateway.settings import Settings
 from podium_gateway.store.sessions import SessionRecord, SessionRecords
 from podium_protocol.reasons import EndReason
@@ -135,18 +136,31 @@ class Sessions:
             await self._provisioner.end(live.key, reason=reason, message=message)
             await _within(live.over, END_LIMIT)
 
+    def taking(self) -> bool:
+        """Whether new sessions can be made now, as far as is known here."""
+        return not self._closing and self._provisioner.ready()
+
     def stop_taking(self) -> None:
         """New sessions are refused from now on."""
         self._closing = True
 
     async def close(self, *, limit: float) -> None:
-        """End every session because the service stops, within `limit` seconds."""
+        """The service stops: end every session, or where they live on let those come to rest that just begin or end.
+
+        Within `limit` seconds.
+        """
         self.stop_taking()
+        leave = self._at_rest if self._provisioner.outlives else self._evict
         try:
             async with asyncio.timeout(limit):
-                await asyncio.gather(*(self._evict(live) for live in self._catalog))
+                await asyncio.gather(*(leave(live) for live in self._catalog))
         except TimeoutError:
-            log.error("sessions_outlive_the_gateway", extra={"sessions": len(self._catalog)})
+            log.error("sessions_left_unsettled", extra={"sessions": len(self._catalog)})
+
+    @staticmethod
+    async def _at_rest(live: LiveSession) -> None:
+        if live.life.status in (Status.CREATING, Status.ENDING):
+            await (live.over if live.ending() else live.settled).wait()
 
     async def _evict(self, live: LiveSession) -> None:
         try:

@@ -1,34 +1,33 @@
 """One task per run, from the stored wish to the stored end.
 
-It asks the provisioner for a browser, hands it its context, waits for its end and writes that down. The database is told
-beside the way, never on it: a browser is ready when it is ready.
+It asks the provisioner for a browser, hands it its context, waits for its end and has that written down. A gateway that is
+started again takes over the tasks of the runs that lived on.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
 from podium_gateway.auth.caller import Caller
-from podium_gateway.errors import PodiumError, Unavailable
+from podium_gateway.errors import PodiumError
 from podium_gateway.metrics import Metrics
 from podium_gateway.provision.port import Place, Provisioner, RunEnded, RunKey, RunRequest, StartFailed
 from podium_gateway.sessions.catalog import Catalog, LiveSession
-from podium_gateway.sessions.lifecycle import Status
+from podium_gateway.sessions.chronicle import Chronicle
+from podium_gateway.sessions.lifecycle import Life, Status
 from podium_gateway.sessions.reports import Reports
 from podium_gateway.sessions.stored import StoredSessions
 from podium_gateway.sessions.tokens import RunRef, RunTokens
+from podium_gateway.sessions.wishes import Wish, saves_nothing
 from podium_gateway.settings import Settings
-from podium_gateway.store.events import EventLog
-from podium_gateway.store.sessions import SessionRecords
+from podium_gateway.store.sessions import SessionRecord, SessionRecords
 from podium_gateway.tasks import Tasks
 from podium_gateway.tunnels import Tunnels
-from podium_protocol.events import EventType
 from podium_protocol.reasons import EndReason
-from podium_protocol.sessions import AttachRequest, Destinations, DisconnectPolicy, SessionContext
+from podium_protocol.sessions import AgentStatus, AttachRequest, Destinations, SandboxState
 
 __all__ = ["Runs", "Wish"]
 
@@ -38,32 +37,6 @@ SETTLE: Final = 5.0
 """Seconds to wait for reports that are being stored; a batch takes milliseconds."""
 LAST_WORD: Final = 1.0
 """Seconds to wait for a place to tell of a death that we noticed first."""
-TRIES: Final = 3
-"""Times the end is written: one more than a busy database has needed; then the next start finds it interrupted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a caller wants of a new session; what is not said is as the service does by default."""
-
-    url: str | None = None
-    source: str | None = None
-    """A stored session to begin from, instead of the id's own."""
-    ephemeral: bool = False
-    """Save nothing."""
-    headless: bool | None = None
-    context: SessionContext = field(default_factory=SessionContext)
-    on_last_disconnect: DisconnectPolicy = DisconnectPolicy.TERMINATE
-
-    def options(self) -> dict[str, object]:
-        """As it is kept with the run; the URL is left out, since it may hold a secret and the history has it."""
-        return {
-            "headless": self.headless,
-            "from": self.source,
-            "ephemeral": self.ephemeral,
-            "context": self.context.model_dump(mode="json", exclude_defaults=True),
-            "onLastDisconnect": str(self.on_last_disconnect),
-        }
 
 
 class Runs:
@@ -75,7 +48,7 @@ class Runs:
         provisioner: Provisioner,
         *,
         records: SessionRecords,
-        events: EventLog,
+        chronicle: Chronicle,
         stored: StoredSessions,
         reports: Reports,
         tokens: RunTokens,
@@ -89,7 +62,7 @@ class Runs:
         self._catalog = catalog
         self._provisioner = provisioner
         self._records = records
-        self._events = events
+        self._chronicle = chronicle
         self._stored = stored
         self._reports = reports
         self._tokens = tokens
@@ -103,12 +76,35 @@ class Runs:
         provisioner.subscribe(self._ended)
 
     async def recover(self) -> None:
-        """Runs that a gateway left when it was killed have failed; their history and last saved state stay."""
-        for run in await self._records.interrupted(self._node):
-            key = RunKey(run.uid, run.run)
-            ended = RunEnded(key, EndReason.NODE_LOST, "the service was interrupted")
-            await self._write_end(key, Status.FAILED, ended)
+        """Take over the runs that an earlier gateway left. Where none can have lived on they have failed; what they saved stays."""
+        for record in await self._records.interrupted(self._node):
+            if self._provisioner.outlives:
+                self._adopt(record)
+                continue
+            key = RunKey(record.uid, record.run)
+            await self._chronicle.end(Status.FAILED, RunEnded(key, EndReason.NODE_LOST, "the service was interrupted"))
             log.warning("run_interrupted", extra={"session_uid": key.session_uid, "run": key.run})
+
+    def _adopt(self, record: SessionRecord) -> None:
+        """Live again as far as is known here; whether it lives, and where, its place has to say."""
+        ready = record.status is not Status.CREATING
+        live = LiveSession(
+            record.session_id,
+            record.user_id,
+            record.workspace_id,
+            created_at=record.created_at,
+            ephemeral=saves_nothing(record.options) or not self._stored.enabled,
+            life=Life(Status.RUNNING, was_ready=True) if ready else Life(),
+            url=record.last_url,
+            headless=record.headless,
+            sandbox=None if record.sandbox is None else SandboxState.model_validate(record.sandbox),
+            ready_at=record.ready_at,
+        )
+        self._catalog.add(live)
+        key = RunKey(record.uid, record.run)
+        self._catalog.stored(live, key)
+        request = self._request(live, key, headless=record.headless)
+        self._tasks.start(self._run(live, lambda _: self._resume(live, request)), name=f"{live.session_id}-{key.run}")
 
     async def begin(self, caller: Caller, session_id: str, wish: Wish) -> LiveSession:
         """Store a new run and set it going. The id must be free in the catalog. Raises what `StoredSessions.start_of` does."""
@@ -121,6 +117,7 @@ class Runs:
             ephemeral=wish.ephemeral or not self._stored.enabled,
         )
         self._catalog.add(live)
+        run: SessionRecord | None = None
         try:
             # Read now, so that what was stored when the caller asked is what the run begins with, or the caller learns why not.
             live.begins_with = await self._stored.start_of(caller, session_id, source=wish.source)
@@ -134,18 +131,41 @@ class Runs:
                 idle_timeout=self._settings.idle_timeout,
                 max_lifetime=self._settings.max_lifetime,
             )
+            request = self._request(live, RunKey(run.uid, run.run), headless=wish.headless)
+            await self._provisioner.order(request)
         except BaseException:
+            await self._forget(live, run)
+            raise
+        self._catalog.stored(live, request.key)
+        self._tasks.start(self._run(live, lambda to: self._live(live, request, to, wish)), name=f"{session_id}-{run.run}")
+        return live
+
+    async def _forget(self, live: LiveSession, run: SessionRecord | None) -> None:
+        """Nobody was told of it yet, and nobody will be."""
+        try:
+            if run is not None:
+                await self._records.withdraw(run.uid, run.run)
+        except PodiumError as error:  # its id stays taken until the next start, which finds it interrupted
+            log.error("run_not_withdrawn", extra={"session": live.session_id, "error": error.message})
+        finally:
             self._catalog.drop(live)
             for event in (live.began, live.settled, live.over):
                 event.set()
-            raise
-        self._catalog.stored(live, RunKey(run.uid, run.run))
-        self._tasks.start(self._run(live, wish), name=f"{session_id}-{run.run}")
-        return live
+
+    def _request(self, live: LiveSession, key: RunKey, *, headless: bool | None) -> RunRequest:
+        return RunRequest(
+            key,
+            max_lifetime=self._settings.max_lifetime,
+            headless=headless,
+            idle_timeout=self._settings.idle_timeout,
+            session_id=live.session_id,
+            owner=live.user_id,
+        )
 
     async def close(self) -> None:
-        """Runs have been ended before: let the last ends be written, and give up what is left."""
-        await self._tasks.drain(SETTLE)
+        """Runs have been ended before: let the last ends be written. What can live on is left to the next gateway."""
+        if not self._provisioner.outlives:
+            await self._tasks.drain(SETTLE)
         await self._tasks.close()
 
     def _ended(self, ended: RunEnded) -> None:
@@ -153,12 +173,12 @@ class Runs:
         if live is not None and not live.gone.done():
             live.gone.set_result(ended)
 
-    async def _run(self, live: LiveSession, wish: Wish) -> None:
+    async def _run(self, live: LiveSession, life: Callable[[Destinations], Awaitable[RunEnded]]) -> None:
         key = live.key
         assert key is not None  # noqa: S101 - begin() stored it
         token = self._tokens.issue(RunRef(live.user_id, live.session_id, key, saves=not live.ephemeral))
         try:
-            ended = await self._live(live, key, self._destinations(token), wish)
+            ended = await life(self._destinations(token))
         except Exception as error:  # the boundary of this run: whatever it is, it ends this session only
             log.error("run_failed", extra={"session": live.session_id, "error": repr(error)}, exc_info=error)
             await self._provisioner.end(key, reason=EndReason.AGENT_CRASHED)
@@ -166,30 +186,60 @@ class Runs:
         await self._finish(live, ended)
         self._tokens.retire(token)
 
-    async def _live(self, live: LiveSession, key: RunKey, destinations: Destinations, wish: Wish) -> RunEnded:
-        asked = asyncio.get_running_loop().time()
+    async def _end(self, live: LiveSession, key: RunKey) -> None:
+        """What was asked for while the place did not know the run yet."""
+        await self._provisioner.end(key, reason=live.life.reason or EndReason.REQUESTED, message=live.life.message)
+
+    async def _live(self, live: LiveSession, request: RunRequest, destinations: Destinations, wish: Wish) -> RunEnded:
+        key = request.key
         if live.ending():
+            await self._end(live, key)
             return RunEnded(key, EndReason.REQUESTED, "")
-        request = RunRequest(key, max_lifetime=self._settings.max_lifetime, headless=wish.headless)
         try:
             place = await self._provisioner.create(request)
         except StartFailed as error:
             return RunEnded(key, error.reason, error.message)
         live.place = place
-        if live.ending():  # asked for while the place did not know the run yet
-            await self._provisioner.end(key, reason=live.life.reason or EndReason.REQUESTED, message=live.life.message)
+        if live.ending():
+            await self._end(live, key)
             return await live.gone
         try:
-            await self._attach(live, key, place, destinations, wish)
+            self._settle(live, await self._attach(live, place, destinations, wish))
         except PodiumError as error:
             return await self._abandon(live, key, error)
-        seconds = asyncio.get_running_loop().time() - asked
+        self._provisioner.attached(key)
+        seconds = asyncio.get_running_loop().time() - live.asked
         self._metrics.started(place.launch, seconds=seconds)
         log.info(
             "session_ready",
             extra={"session": live.session_id, "run": key.run, "launch": place.launch, "seconds": round(seconds, 4)},
         )
-        await self._write_ready(live, key, place)
+        await self._chronicle.ready(live, key, place)
+        return await live.gone
+
+    async def _resume(self, live: LiveSession, request: RunRequest) -> RunEnded:
+        """The rest of a life that began under an earlier gateway."""
+        key = request.key
+        try:
+            live.place = place = await self._provisioner.adopt(request)
+        except StartFailed as error:
+            return RunEnded(key, error.reason, error.message)
+        if live.ending():
+            await self._end(live, key)
+            return await live.gone
+        if not live.life.was_ready:
+            try:
+                status = await place.agent.status()
+            except PodiumError as error:
+                return await self._abandon(live, key, error)
+            if not status.attached:  # what it was to begin with is not known any more
+                message = "the service was interrupted while the browser was starting"
+                await self._provisioner.end(key, reason=EndReason.EVICTED, message=message)
+                return await live.gone
+            self._settle(live, status)
+            await self._chronicle.ready(live, key, place)
+        live.settled.set()
+        log.info("session_adopted", extra={"session": live.session_id, "run": key.run})
         return await live.gone
 
     async def _abandon(self, live: LiveSession, key: RunKey, error: PodiumError) -> RunEnded:
@@ -200,7 +250,7 @@ class Runs:
         await self._provisioner.end(key, reason=EndReason.BROWSER_CRASHED, message=error.message)
         return await live.gone
 
-    async def _attach(self, live: LiveSession, key: RunKey, place: Place, destinations: Destinations, wish: Wish) -> None:
+    async def _attach(self, live: LiveSession, place: Place, destinations: Destinations, wish: Wish) -> AgentStatus:
         state, live.begins_with = live.begins_with, None  # it may be megabytes, and the run hours
         request = AttachRequest(
             context=wish.context,
@@ -211,28 +261,17 @@ class Runs:
             idle_timeout=self._settings.idle_timeout,
             on_last_disconnect=wish.on_last_disconnect,
             disconnect_grace=self._settings.disconnect_grace,
+            reconnect_grace=self._settings.reconnect_grace if self._provisioner.outlives else None,
         )
-        status = await place.agent.attach(request)
+        return await place.agent.attach(request)
+
+    def _settle(self, live: LiveSession, status: AgentStatus) -> None:
+        """The browser is in its caller's hands."""
         live.headless, live.sandbox = status.headless, status.sandbox
         live.url = status.url or live.url
         live.ready_at = self._clock()
         live.life = live.life.ready()
         live.settled.set()
-        self._provisioner.attached(key)
-
-    async def _write_ready(self, live: LiveSession, key: RunKey, place: Place) -> None:
-        try:
-            await self._records.set_ready(
-                key.session_uid,
-                key.run,
-                now=live.ready_at or self._clock(),
-                launch=place.launch,
-                headless=bool(live.headless),
-                machine=place.node,
-                sandbox=live.sandbox.model_dump() if live.sandbox is not None else None,
-            )
-        except PodiumError as error:
-            log.error("ready_not_stored", extra={"session": live.session_id, "error": error.message})
 
     async def _finish(self, live: LiveSession, ended: RunEnded) -> None:
         """Store the end, close what is open, and give the id free."""
@@ -243,7 +282,7 @@ class Runs:
         self._tunnels.close_session(key.session_uid, reason=str(live.life.reason))
         told = RunEnded(key, live.life.reason or ended.reason, live.life.message)
         try:
-            await self._write_end(key, live.life.status, told)
+            await self._chronicle.end(live.life.status, told)
         except PodiumError as error:
             log.error("end_not_stored", extra={"session": live.session_id, "error": error.message})
         self._metrics.ended(told.reason)
@@ -259,20 +298,3 @@ class Runs:
         )
         self._catalog.drop(live)
         live.over.set()
-
-    async def _write_end(self, key: RunKey, status: Status, ended: RunEnded) -> None:
-        now = self._clock()
-        data: dict[str, object] = {"status": str(status), "reason": str(ended.reason), "message": ended.message}
-        told = False
-        for attempt in range(TRIES):
-            try:
-                if not told:
-                    await self._events.append_own(key.session_uid, key.run, type=EventType.SESSION_ENDED, data=data, time=now)
-                    told = True
-                await self._records.finish(
-                    key.session_uid, key.run, status=status, reason=ended.reason, message=ended.message, now=now
-                )
-                return
-            except Unavailable:
-                if attempt == TRIES - 1:
-                    raise

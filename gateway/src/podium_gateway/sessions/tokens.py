@@ -1,7 +1,11 @@
-"""The credential with which one run's agent reports: random, kept as a hash, good a little longer than the run."""
+"""The credential with which one run's agent reports: made of the run with a secret key, good a little longer than the run.
 
+Who has the key makes the same token again, so a gateway that was started again takes the reports of runs it has adopted.
+"""
+
+import base64
 import hashlib
-import secrets
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +17,9 @@ __all__ = ["RunRef", "RunTokens"]
 
 AFTERWARDS: Final = 60.0
 """Seconds that a run's last reports may come late: an agent flushes before it exits, but may retry through a stall."""
+
+
+_PURPOSE: Final = b"podium run token 1\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +34,20 @@ class RunRef:
 
 
 class RunTokens:
-    """Tokens of live runs and of those that ended a moment ago. `clock` in seconds."""
+    """Tokens of live runs and of those that ended a moment ago. `secret` makes them; `clock` in seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, secret: bytes, clock: Callable[[], float]) -> None:
+        self._secret = secret
         self._clock = clock
         self._runs: dict[str, RunRef] = {}
         self._expires: dict[str, float] = {}
 
     def issue(self, ref: RunRef) -> str:
-        """A new token for the run."""
+        """The run's token, which is good from now on."""
         self._forget()
-        token = secrets.token_urlsafe(32)
+        told = _PURPOSE + f"{ref.key.session_uid}\n{ref.key.run}".encode()
+        token = base64.urlsafe_b64encode(hmac.digest(self._secret, told, "sha256")).decode().rstrip("=")
+        self._expires.pop(_hash(token), None)
         self._runs[_hash(token)] = ref
         return token
 

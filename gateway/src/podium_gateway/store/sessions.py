@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -114,6 +114,18 @@ class SessionRecords:
             except IntegrityError:
                 continue
         raise Unavailable(f"session {session_id!r} is being created by several callers at once")
+
+    async def withdraw(self, uid: str, run: int) -> None:
+        """Forget a run that was refused a browser before anybody was told of it; the session too, if it has no other."""
+        async with self._database.write() as connection:
+            this = (runs.c.session_uid == uid, runs.c.run == run, runs.c.status == Status.CREATING)
+            if not (await connection.execute(delete(runs).where(*this))).rowcount:
+                return
+            newest = (sessions.c.uid == uid, sessions.c.last_run == run)
+            if run == 1:
+                await connection.execute(delete(sessions).where(*newest))
+            else:
+                await connection.execute(update(sessions).where(*newest).values(last_run=run - 1))
 
     async def set_ready(
         self,

@@ -8,7 +8,7 @@ from podium_gateway.errors import InvalidRequest, PodiumError
 from podium_gateway.faces.context import admit, parts_of
 from podium_gateway.faces.rendering import rendered
 from podium_gateway.faces.urls import openable
-from podium_gateway.sessions.runs import Wish
+from podium_gateway.sessions.wishes import Wish
 from podium_gateway.tunnels import TunnelOwner
 
 __all__ = ["devtools_path", "devtools_sockets"]

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, field_validator
 from podium_gateway.errors import InvalidRequest, NotOffered
 from podium_gateway.faces.urls import LONGEST, OpenableUrl, openable
 from podium_gateway.faces.wire import Body
-from podium_gateway.sessions.runs import Wish
+from podium_gateway.sessions.wishes import Wish
 from podium_protocol.sessions import SessionContext, Viewport
 
 __all__ = ["CreateSession", "SessionOptions", "ViewportSize", "url_of_prompt", "wish_of"]

@@ -6,7 +6,7 @@ import secrets
 from typing import Final
 
 from podium_gateway.agents import AgentClient
-from podium_gateway.errors import PodiumError
+from podium_gateway.errors import PodiumError, ShuttingDown
 from podium_gateway.provision.local.child import AgentChild, Limits
 from podium_gateway.provision.local.folders import Folders
 from podium_gateway.provision.local.launch import Launcher
@@ -30,6 +30,8 @@ CLOSE_LIMIT: Final = 20.0
 
 class LocalProvisioner:
     """Implements `Provisioner` with child processes; `open` before use, `close` after."""
+
+    outlives = False
 
     def __init__(
         self,
@@ -82,6 +84,22 @@ class LocalProvisioner:
         """Refill only now, behind the caller's back."""
         if key in self._runs:
             self._pool.handed_over()
+
+    def ready(self) -> bool:
+        """See `Provisioner`."""
+        return not self._closing
+
+    async def order(self, request: RunRequest) -> None:
+        """See `Provisioner`; how many there may be is the session core's to say."""
+        if self._closing:
+            raise ShuttingDown
+
+    async def adopt(self, request: RunRequest) -> Place:
+        """See `Provisioner`: a child dies with its gateway."""
+        raise StartFailed(EndReason.NODE_LOST, "the service was interrupted")
+
+    async def look(self, key: RunKey) -> None:
+        """See `Provisioner`: a child's death is noticed as it happens."""
 
     async def create(self, request: RunRequest) -> Place:
         """See `Provisioner`."""
