@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from cluster.embedded import Embedded
+from cluster.installation import bring_podium, invitation
 from cluster.places import Places
 from cluster.progress import ClusterFailed, say, step
 from cluster.provider import Provider
@@ -25,8 +26,11 @@ def main(arguments: Sequence[str]) -> int:
     elif given.what == "down":
         return _down(provider)
     else:
-        _bare(provider)
-        say(f"export KUBECONFIG={places.kubeconfig}")
+        if not provider.is_up():
+            provider.up()
+        if given.what == "up":
+            bring_podium(provider, places)
+            print(invitation(provider, places), flush=True)
     return 0
 
 
@@ -36,13 +40,6 @@ def choose(places: Places) -> Provider:
     if name != "embedded":
         raise ClusterFailed(f"CLUSTER={name}: there is embedded and kind")
     return Embedded(places)
-
-
-def _bare(provider: Provider) -> None:
-    if provider.is_up():
-        say("it is up already")
-    else:
-        provider.up()
 
 
 def _down(provider: Provider) -> int:

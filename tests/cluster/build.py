@@ -63,7 +63,8 @@ TRAEFIK = Group(
 )
 KWOK = Group("kwok", ("kwok",), minutes=1.5)
 PAUSE = Group("pause", ("pause",), minutes=0.1)
-ALL = (KUBE, ETCD, COREDNS, HELM, TRAEFIK, KWOK, PAUSE)
+LOOPBACK = Group("loopback", ("loopback",), minutes=0.1)
+ALL = (KUBE, ETCD, COREDNS, HELM, TRAEFIK, KWOK, PAUSE, LOOPBACK)
 
 
 def build(places: Places, groups: tuple[Group, ...] = ALL) -> dict[str, Path]:

@@ -55,6 +55,11 @@ class Embedded:
         """For tests that stop one."""
         return self._processes
 
+    @property
+    def seccomp_folder(self) -> Path:
+        """Below the kubelet's root folder."""
+        return self._places.kubelet / "seccomp"
+
     def why_not(self) -> str | None:
         """The first thing that this machine lacks, or None."""
         if not sys.platform.startswith("linux"):
@@ -102,7 +107,7 @@ class Embedded:
         host_folders.remember(self._host_folders)
         network.make(self._settings)
         kubectl = self.kubectl()
-        self._runtime.start(programs["pause"])
+        self._runtime.start(programs["pause"], programs["loopback"])
         self.control_plane.start(kubectl)
         node, way_in = Node(self._places, self._processes, programs), WayIn(self._places, self._processes, programs)
         node.start()

@@ -20,6 +20,11 @@ class Provider(Protocol):
         """Make or fetch what needs no cluster yet."""
         ...
 
+    @property
+    def seccomp_folder(self) -> Path:
+        """Where the kubelet looks for seccomp profiles, on the node."""
+        ...
+
     def why_not(self) -> str | None:
         """Why this machine cannot have such a cluster, or None."""
         ...

@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.addresses import POD_BRIDGE, PODS
+from cluster.addresses import HOST, POD_BRIDGE, PODS, SITE_PORTS
 from cluster.archives import names_in, write_archive
 from cluster.network import run
 from cluster.places import RUNTIME, Places
@@ -23,6 +23,7 @@ PAUSE_IMAGE = "podium.test/pause:1"
 CNI_PLUGINS = Path("/usr/lib/cni")
 CNI_RESULTS = Path("/var/lib/cni/results")
 NETWORK = "podium"
+OWN_PLUGIN = "podium-loopback"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -33,16 +34,14 @@ class Runtime:
     places: Places
     processes: Processes
 
-    def start(self, pause: Path) -> None:
+    def start(self, pause: Path, loopback: Path) -> None:
         """Begin it and wait until it answers; then see that it has the pause image."""
         containerd = shutil.which("containerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         if containerd is None:
             raise ClusterFailed("there is no containerd on this machine: sudo apt-get install containerd runc")
         config = self.places.state / "containerd.toml"
         config.write_text(containerd_config(self.places))
-        networks = self.places.state / "cni"
-        networks.mkdir(exist_ok=True)
-        (networks / "10-podium.conflist").write_text(json.dumps(network_config(self.places), indent=2))
+        self._prepare_network(loopback)
         self.processes.start(Path(containerd), "--config", str(config))
         wait_for("containerd", self.answers, limit=30, processes=self.processes, behind="containerd")
         archive = self.places.images / "pause.tar"
@@ -85,6 +84,15 @@ class Runtime:
             result.unlink(missing_ok=True)
         # What containerd's CRI part remembers of pods; the images are elsewhere in the store and stay.
         shutil.rmtree(self.places.image_store / "io.containerd.grpc.v1.cri", ignore_errors=True)
+
+    def _prepare_network(self, loopback: Path) -> None:
+        """Our network, and the distribution's plugins beside our own: containerd looks for them in one folder."""
+        networks, plugins = self.places.state / "cni", self.places.state / "cni" / "bin"
+        plugins.mkdir(parents=True, exist_ok=True)
+        (networks / "10-podium.conflist").write_text(json.dumps(network_config(self.places), indent=2))
+        for name, program in {OWN_PLUGIN: loopback, **{path.name: path for path in CNI_PLUGINS.iterdir()}}.items():
+            (plugins / name).unlink(missing_ok=True)
+            (plugins / name).symlink_to(program)
 
     def _no_tasks(self) -> bool:
         tasks = self._ctr("tasks", "ls", "-q").split()
@@ -145,7 +153,7 @@ state = "{RUNTIME}/containerd"
   # Where root may not lower a process's out-of-memory score (no CAP_SYS_RESOURCE), runc would refuse the kubelet's wish.
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "{CNI_PLUGINS}"
+    bin_dir = "{places.state}/cni/bin"
     conf_dir = "{places.state}/cni"
 [plugins."io.containerd.internal.v1.opt"]
   path = "{places.image_store}/opt"
@@ -161,4 +169,5 @@ def network_config(places: Places) -> dict[str, object]:
         "routes": [{"dst": "0.0.0.0/0"}],
     }
     bridge = {"type": "bridge", "bridge": POD_BRIDGE, "isGateway": True, "hairpinMode": True, "ipam": ipam}
-    return {"cniVersion": "1.0.0", "name": NETWORK, "plugins": [bridge]}
+    sites = {"type": OWN_PLUGIN, "host": HOST, "ports": f"{SITE_PORTS.start}-{SITE_PORTS.stop - 1}"}
+    return {"cniVersion": "1.0.0", "name": NETWORK, "plugins": [bridge, sites]}

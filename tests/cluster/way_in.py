@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.addresses import DNS_PORT, HOST, INGRESS, SITE_HOST, URL
+from cluster.addresses import DNS_PORT, EXTRA_INGRESSES, HOST, INGRESS, URL
 from cluster.kubectl import Kubectl
 from cluster.pki import kubeconfig_of
 from cluster.places import Places
@@ -33,8 +33,10 @@ class WayIn:
         self.processes.start(
             self.programs["traefik"],
             f"--entrypoints.web.address={INGRESS}",
-            # A live view and an idle DevTools connection are quiet for longer than Traefik's 60 s of patience with a request.
-            "--entrypoints.web.transport.respondingtimeouts.readtimeout=0",
+            "--entrypoints.web.asdefault",
+            *(f"--entrypoints.{name}.address={address}" for name, address in EXTRA_INGRESSES.items()),
+            # A stored file may take longer to arrive than Traefik's 60 s for the whole of a request.
+            *(f"--entrypoints.{name}.transport.respondingtimeouts.readtimeout=0" for name in ("web", *EXTRA_INGRESSES)),
             "--ping",
             "--ping.entrypoint=web",
             "--providers.kubernetesingress",
@@ -54,10 +56,6 @@ class WayIn:
     def _corefile(self) -> str:
         return f""".:{DNS_PORT} {{
   bind {HOST}
-  hosts {{
-    {HOST} {SITE_HOST}
-    fallthrough
-  }}
   kubernetes cluster.local in-addr.arpa {{
     kubeconfig {kubeconfig_of(self.places, "coredns")}
   }}

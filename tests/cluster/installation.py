@@ -1,0 +1,160 @@
+"""Podium in the cluster: its images on the node, its chart installed, and a user with a key."""
+
+import os
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cluster.addresses import NODE
+from cluster.kubectl import Kubectl
+from cluster.places import ROOT, Places
+from cluster.progress import ClusterFailed, step
+from cluster.provider import Provider
+
+RELEASE = "podium"
+NAMESPACE = "podium"
+SESSIONS = "podium-sessions"
+CHART = ROOT / "charts" / "podium"
+VALUES = Path(__file__).with_name("values.yaml")
+GATEWAY = "deployment/podium-gateway"
+USER = "alice"
+RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+IMAGES = ("gateway", "operator", "browser")
+VOLUME_SIZE = "10Gi"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What `make cluster` adds to a bare cluster."""
+
+    provider: Provider
+    places: Places
+
+    @cached_property
+    def kubectl(self) -> Kubectl:
+        """As administrator."""
+        return self.provider.kubectl()
+
+    @cached_property
+    def helm(self) -> Kubectl:
+        """As administrator."""
+        return self.provider.helm()
+
+    def install(self) -> None:
+        """Build and load the images, then install or upgrade the chart and wait until all of it is there."""
+        make_images()
+        self.provider.load([self.places.images / f"{name}.tar" for name in IMAGES])
+        with step("installing the chart"):
+            self.prepare_namespace()
+            self.helm_install()
+            self.wait()
+
+    def prepare_namespace(self) -> None:
+        """The release's namespace, which enforces the restricted standard too, and a volume for the gateway."""
+        folder = self.places.volumes / "gateway"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.kubectl.apply(namespace(NAMESPACE), volume(folder))
+
+    def helm_install(self, *arguments: str) -> None:
+        """Install, or upgrade what is installed."""
+        values = ["--values", str(VALUES), *self._of_provider()]
+        self.helm("upgrade", "--install", RELEASE, str(CHART), "--namespace", NAMESPACE, *values, *arguments, limit=120)
+
+    def wait(self) -> None:
+        """Until the services run, the nodes have their profile and a warm browser waits."""
+        for what in (GATEWAY, "deployment/podium-operator"):
+            self._rollout(NAMESPACE, what)
+        self._rollout("podium-node", "daemonset/podium-seccomp-installer")
+        self.kubectl("-n", SESSIONS, "wait", "--for=condition=Available", "browserpool/default", "--timeout=120s", limit=150)
+
+    def key(self, user: str = USER) -> str:
+        """A new API key of a user, who is made if need be."""
+        said = self.kubectl("-n", NAMESPACE, "exec", GATEWAY, "--", "podium", "users", "add", user)
+        return said.split()[-1]
+
+    def _of_provider(self) -> list[str]:
+        return ["--set", f"seccomp.folder={self.provider.seccomp_folder}"]
+
+    def _rollout(self, namespace: str, what: str) -> None:
+        done = self.kubectl.try_to("-n", namespace, "rollout", "status", what, "--timeout=180s", limit=200)
+        if done.status != 0:
+            raise ClusterFailed(f"{what} did not become ready: {done.errors.strip()}\n{self._explained(namespace)}")
+
+    def _explained(self, namespace: str) -> str:
+        """What a person would look at next."""
+        pods = self.kubectl.try_to("-n", namespace, "get", "pods", "-o", "wide").output
+        events = self.kubectl.try_to("-n", namespace, "get", "events", "--sort-by=.lastTimestamp").output
+        return f"{pods}\n" + "\n".join(events.splitlines()[-10:])
+
+
+def bring_podium(provider: Provider, places: Places) -> Installation:
+    """Install or upgrade, and see that there is a key: what `make cluster` does to a cluster that is up."""
+    installation = Installation(provider, places)
+    installation.install()
+    if not places.api_key.exists():
+        places.api_key.touch(mode=0o600)
+        places.api_key.write_text(installation.key() + "\n")
+    return installation
+
+
+def invitation(provider: Provider, places: Places) -> str:
+    """What `make cluster` prints last: lines to copy."""
+    key = places.api_key.read_text().strip()
+    path = ":".join(str(program.parent) for program in (provider.kubectl().program, provider.helm().program))
+    socket = f"{provider.url.replace('http', 'ws', 1)}/ws/first?mode=browser&access_token={key}"
+    return f"""
+Podium is in the cluster, behind its ingress: {provider.url}
+  user id: {USER}
+  API key: {key}
+
+  export KUBECONFIG={places.kubeconfig} PATH={path}:$PATH
+  kubectl get browsersessions -A; helm list -A
+
+  curl -s {provider.url}/api/sessions -H 'Content-Type: application/json' -d '{{"session_id": "first"}}' \\
+    -H 'Authorization: Bearer {key}'
+
+  from playwright.sync_api import sync_playwright
+  with sync_playwright() as playwright:
+      browser = playwright.chromium.connect_over_cdp("{socket}")
+
+`make cluster-down` takes it away.
+"""
+
+
+def make_images() -> None:
+    """Build the images that changed, by the project's own target."""
+    make = subprocess.run(["make", "--no-print-directory", "images"], cwd=ROOT, check=False, timeout=1800, env={**os.environ})
+    if make.returncode != 0:
+        raise ClusterFailed("make images failed")
+
+
+def version() -> str:
+    """Of the project: the images' tag."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        found: str = tomllib.load(file)["project"]["version"]
+        return found
+
+
+def namespace(name: str) -> dict[str, object]:
+    """A namespace that enforces the restricted Pod Security Standard."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
+
+
+def volume(folder: Path) -> dict[str, object]:
+    """A folder of this machine as a PersistentVolume: `local`, since only then the kubelet gives it to the pod's group."""
+    here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"podium-{folder.name}"},
+        "spec": {
+            "capacity": {"storage": VOLUME_SIZE},
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": "by-hand",
+            "local": {"path": str(folder)},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [here]}},
+        },
+    }

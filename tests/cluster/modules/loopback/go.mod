@@ -1,0 +1,3 @@
+module podium.dev/tests/cluster/loopback
+
+go 1.24
