@@ -155,6 +155,44 @@ async def test_a_snapshot_is_not_led_away_nor_forbidden_its_styles(driven: Drive
     assert "文字" in taken
 
 
+LOOKALIKES = """<title>&lt;input></title><!-- <head> <input value=commented> --><meta name=x content="<input value=quoted><!--">
+    <style>a::before { content: '<input value=styled>' }</style>
+    <template><input value=template></template><xmp><input value=xmp></xmp><noscript><input value=noscript></noscript>
+    <svg><style>a { color: red }</style><title>x</title></svg><textarea><input value=area></textarea>
+    <input id=i title="<input>" value=old><select><option>1<option id=o>2</select><script>
+    const text = '<input value=script>'; document.body.append(document.createComment('--><input value=made>'));
+    i.value = 'typed'; o.selected = true; document.querySelector('textarea').value = '<b>';</script>"""
+READ = """() => ({
+    inputs: [...document.querySelectorAll('input')].map((one) => one.value), selected: document.querySelector('select').value,
+    area: document.querySelector('textarea').value, title: document.title, meta: document.querySelector('[name=x]').content,
+    xmp: document.querySelector('xmp').textContent, inert: document.querySelector('template').innerHTML,
+})"""
+
+
+@pytest.mark.parametrize("beside", ["", "<div><template shadowrootmode=open>shade</template></div>"])
+async def test_what_only_looks_like_an_element_is_left_alone(driven: Driven, beside: str):
+    await driven.show(f"{LOOKALIKES}{beside}")
+    before = await driven.page.evaluate(READ)
+    taken = await html(driven)
+    await driven.page.goto("about:blank")
+    await driven.page.set_content(taken)
+    assert before["inputs"] == ["typed"]
+    made = ["typed", "made"]  # no HTML can say that a comment goes on
+    assert await driven.page.evaluate(READ) == before | {"inputs": made}
+
+
+async def test_a_snapshot_changes_and_loads_nothing(driven: Driven):
+    await driven.show("""<meta http-equiv=Content-Security-Policy content="require-trusted-types-for 'script'">
+        <a-part></a-part><iframe srcdoc="<p>framed"></iframe><img src=/none.png loading=lazy><script>
+        made = 0; requested = 0; customElements.define('a-part', class extends HTMLElement { constructor() { super(); made++ } });
+        new PerformanceObserver((list) => { requested += list.getEntries().length }).observe({ type: 'resource' });</script>""")
+    await driven.page.wait_for_load_state("load")
+    await driven.page.evaluate("requested = 0")
+    for _ in range(2):
+        assert "framed" in await html(driven)
+    assert await driven.page.evaluate("[made, requested]") == [1, 0]
+
+
 async def test_the_bare_document_is_as_it_is(driven: Driven):
     await driven.show("<p>one<script>document.body.append('two')</script>")
     bare = await html(driven, inline=False)

@@ -2,6 +2,8 @@
 const MAX_PICTURE = 2000000; // pixels; encoding more would hold the page up
 const MAX_PICTURES = 20000000; // characters of all pictures together
 const CHANGED = 'script,noscript,link,style,meta,img,source,canvas,input,textarea,option,iframe';
+// Stands for `srcdoc` until all is text: a page may have forbidden, by its trusted types, that scripts give one to a frame.
+const SRCDOC = `srcdoc-${Math.random().toString(36).slice(2)}`;
 let budget = 0;
 // Nothing in a document without a window loads, runs or becomes what scripts have defined.
 const inertDocument = () => implementationOf(document).createHTMLDocument('');
@@ -71,8 +73,9 @@ const CHANGES = {
   iframe(live, copy) {
     const inner = live.contentDocument;
     if (inner && elementOf(inner)) {
-      copy.setAttribute('srcdoc', inlined(inner));
+      copy.setAttribute(SRCDOC, inlined(inner));
       copy.removeAttribute('src');
+      copy.removeAttribute('srcdoc');
     } else if (live.src) {
       copy.setAttribute('src', live.src);
     }
@@ -138,7 +141,8 @@ function made(tag, name, value) {
 function inlined(doc) {
   const beginning = [made('meta', 'charset', 'utf-8')];
   if (!query(doc, 'base')) beginning.push(made('base', 'href', doc.baseURI));
-  return doctypeOf(doc) + (pieced(doc, beginning) ?? copied(doc, beginning));
+  const text = pieced(doc, beginning) ?? copied(doc, beginning);
+  return doctypeOf(doc) + text.replaceAll(` ${SRCDOC}="`, ' srcdoc="');
 }
 
 const doctypeOf = (doc) => (doc.doctype ? `${new XMLSerializer().serializeToString(doc.doctype)}\n` : '');
