@@ -7,7 +7,7 @@ import pytest
 from podium_protocol.errors import STATUS_OF, AgentErrorBody, AgentErrorCode
 from podium_protocol.reasons import EXIT_CODES, EndReason, reason_of_exit
 
-TOLD_BY_OTHERS = {EndReason.AGENT_CRASHED, EndReason.NODE_LOST}
+TOLD_BY_OTHERS = {EndReason.AGENT_CRASHED, EndReason.NODE_LOST, EndReason.IMAGE_PULL_FAILED, EndReason.QUOTA_EXCEEDED}
 """Reasons an agent cannot give itself: it is no longer there to give one."""
 
 

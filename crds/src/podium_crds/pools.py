@@ -89,7 +89,7 @@ class PoolTemplate(Model):
     runtime_class_name: Annotated[str, Field(max_length=253)] | None = None
     """RuntimeClass of the pods, such as gvisor."""
     node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] = Field(default={})
-    """Labels that a node must have. With sandbox Required the operator adds the one that says the seccomp profile is there."""
+    """Labels that a node must have. Unless sandbox is Off the operator adds the one that says the seccomp profile is there."""
     tolerations: Annotated[
         tuple[Toleration, ...], Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "atomic"})
     ] = ()

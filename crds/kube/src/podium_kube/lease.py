@@ -19,6 +19,9 @@ __all__ = ["Lease", "LeaseTimes"]
 
 log = logging.getLogger(__name__)
 
+_RELEASES = 3
+"""Tries to give it back; one renewal at most can have been under way, the third is for nobody knows what."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:
@@ -148,11 +151,18 @@ class Lease:
 
     async def _release(self) -> None:
         lease, self._held = self._held, None
-        if lease is None:
-            return
-        spec = {**self._spec(lease["spec"]), "holderIdentity": "", "leaseDurationSeconds": 1}
         try:
-            await self._client.replace(LEASES, {"metadata": lease["metadata"], "spec": spec}, namespace=self._namespace)
+            for _ in range(_RELEASES):
+                if lease is None or lease["spec"].get("holderIdentity") != self._identity:
+                    return
+                spec = {**self._spec(lease["spec"]), "holderIdentity": "", "leaseDurationSeconds": 1}
+                body = {"metadata": lease["metadata"], "spec": spec}
+                try:
+                    await self._client.replace(LEASES, body, namespace=self._namespace)
+                    return
+                except Conflict:
+                    # A renewal that was under way when its task was cancelled may have been carried out all the same.
+                    lease = await self._client.get(LEASES, self._name, namespace=self._namespace)
         except KubeError as error:
             log.warning("lease_not_released", extra=self._fields | {"error": str(error)})
 

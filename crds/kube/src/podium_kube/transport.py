@@ -51,9 +51,11 @@ class Transport:
         self._rest = RESTClientObject(configuration)
         self._host = str(configuration.host).rstrip("/")
         self._user_agent = user_agent
+        self._closed = False
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; requests from now on are `Unavailable`."""
+        self._closed = True
         await self._rest.close()
 
     async def request(
@@ -98,6 +100,8 @@ class Transport:
     async def _send(
         self, method: str, path: str, *, query: Mapping[str, str], body: object, content_type: str, timeout: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
+        if self._closed:
+            raise Unavailable(f"{method} {path}: the client is closed")
         headers = {"User-Agent": self._user_agent, "Accept": "application/json", "Content-Type": content_type}
         credential = await self._configuration.get_api_key_with_prefix("BearerToken")
         if credential:

@@ -24,6 +24,10 @@ class EndReason(StrEnum):
     """The place it ran in was shut down in an orderly way."""
     NODE_LOST = "NodeLost"
     """The place it ran in went away without a word."""
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    """The browser's image could not be had before the start timeout."""
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    """The namespace's quota left no room for it before the start timeout."""
 
 
 # The agent's process exit code carries the reason to whoever started it (a kubelet, the local provisioner).

@@ -1,0 +1,69 @@
+"""From what is left of a pod to the word a session's end is known by."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from podium_operator.records import Exit, PodRecord
+from podium_protocol.reasons import EndReason, reason_of_exit
+
+__all__ = ["End", "end_of", "end_of_vanished"]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Why a session ended: the word, and a sentence for people."""
+
+    reason: EndReason
+    message: str
+
+
+_LOST: Final = frozenset({"DeletionByPodGC", "NodeLost", "ContainerStatusUnknown"})
+"""Kubernetes' words for pods whose node went away."""
+
+
+def end_of(pod: PodRecord) -> End:
+    """Why a pod that is over ended. What Kubernetes did to it goes before what the agent could still say."""
+    if pod.failed is not None and pod.failed.reason == "DeadlineExceeded":
+        return End(EndReason.LIFETIME_EXCEEDED, "the kubelet ended it at its deadline")
+    for trouble in (pod.failed, pod.disrupted):
+        if trouble is not None and trouble.reason in _LOST:
+            return End(EndReason.NODE_LOST, trouble.message or f"its node {pod.node} is gone")
+    if pod.exit is not None:
+        if pod.exit.reason == "OOMKilled":
+            return End(EndReason.OUT_OF_MEMORY, "the pod used more memory than its limit")
+        if pod.exit.reason in _LOST:
+            return End(EndReason.NODE_LOST, f"its node {pod.node} lost the container")
+        said = _said(pod.exit)
+        # An agent that was told to stop ends in an orderly way; by whom it was told, only Kubernetes knows.
+        if said.reason is not EndReason.EVICTED and (said.reason is not EndReason.AGENT_CRASHED or pod.disrupted is None):
+            return said
+    for trouble in (pod.disrupted, pod.failed):
+        if trouble is not None:
+            return End(EndReason.EVICTED, trouble.message or trouble.reason)
+    if pod.exit is not None:
+        return _said(pod.exit)
+    return End(EndReason.AGENT_CRASHED, "the pod failed without a word")
+
+
+def end_of_vanished(last: PodRecord | None) -> End:
+    """Why a session ended whose pod is gone; `last` is what was known of it."""
+    if last is not None and last.over:
+        return end_of(last)
+    if last is not None and last.disrupted is not None and last.disrupted.reason not in ("DeletionByTaintManager", *_LOST):
+        return End(EndReason.EVICTED, last.disrupted.message or "its pod was evicted")
+    if last is not None and last.deleting is not None and last.disrupted is None:
+        return End(EndReason.EVICTED, "its pod was deleted")
+    return End(EndReason.NODE_LOST, "its pod is gone, and nobody said why")
+
+
+def _said(exit_: Exit) -> End:
+    """The agent's own word: its message if it is one, else its exit code."""
+    try:
+        message = json.loads(exit_.message)
+        return End(EndReason(message["reason"]), str(message.get("message", "")))
+    except (ValueError, KeyError, TypeError):
+        reason = reason_of_exit(exit_.code)
+        last = exit_.message.strip().splitlines()[-1:] or [""]
+        text = f"the agent exited with code {exit_.code}" + (f": {last[0]}" if last[0] else "")
+        return End(reason, text[:500])
