@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from podium_system.splice import Pair, SpliceRefused, SpliceStats, Target, splice_of
+from podium_system.pair import Pair
+from podium_system.splice import Carried, SpliceRefused, SpliceStats, Target, splice_of
 from support.serving import Serving, serving
+from support.waiting import eventually
 
 LIMIT = 15.0
 """Seconds for anything that one end waits for."""
@@ -126,7 +129,7 @@ class Relay:
     def __init__(self, target: Target, *, timeout: float = 10.0) -> None:
         self.target = target
         self.timeout = timeout
-        self.pairs: list[Pair] = []
+        self.pairs: list[Carried] = []
         self.ended: asyncio.Queue[SpliceStats | Exception] = asyncio.Queue()
 
     async def outcome(self) -> SpliceStats | Exception:
@@ -170,10 +173,11 @@ class Relay:
 
 @dataclass(slots=True)
 class Hop:
-    """A served relay between clients and an upstream."""
+    """A served relay between clients and an upstream; `carrier` splices, the relay itself or one that it hands sockets on to."""
 
     serving: Serving
     relay: Relay
+    carrier: Relay
     upstream: Upstream
     clients: list[End] = field(default_factory=list)
 
@@ -199,7 +203,10 @@ class Hop:
         client = await self.upgrade()
         end = await self.upstream.accept()
         assert await client.read_head() == SWITCHING
-        return client, end, self.relay.pairs[-1]
+        await eventually(lambda: len(self.carrier.pairs) == len(self.relay.pairs), what="both relays have opened it")
+        pair = self.carrier.pairs[-1]
+        assert isinstance(pair, Pair)
+        return client, end, pair
 
     def clients_connected(self) -> int:
         """Connections that the relay still holds with clients, as the kernel lists them."""
@@ -214,9 +221,28 @@ async def hop(path: Path | None = None, *, timeout: float = 10.0) -> AsyncIterat
     async with upstream(path) as stub:
         relay = Relay(stub.target, timeout=timeout)
         async with serving(relay) as running:
-            made = Hop(running, relay, stub)
-            try:
+            async with _closed(Hop(running, relay, relay, stub)) as made:
                 yield made
-            finally:
-                for client in made.clients:
-                    await client.close()
+
+
+@asynccontextmanager
+async def handing_hop() -> AsyncIterator[Hop]:
+    """A relay that hands its clients' sockets on, over a Unix socket, to a second one in front of the upstream."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "second"
+        async with upstream() as stub:
+            second = Relay(stub.target)
+            async with serving(second, path=path):
+                first = Relay(Target(socket=str(path)))
+                async with serving(first) as running:
+                    async with _closed(Hop(running, first, second, stub)) as made:
+                        yield made
+
+
+@asynccontextmanager
+async def _closed(made: Hop) -> AsyncIterator[Hop]:
+    try:
+        yield made
+    finally:
+        for client in made.clients:
+            await client.close()

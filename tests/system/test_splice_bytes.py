@@ -2,16 +2,25 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 from podium_system.splice import Pair
-from support.upgrades import End, Hop, hop
+from support.upgrades import End, Hop, handing_hop, hop
 from support.waiting import eventually
 
 CHUNK = bytes(range(256)) * 1024
 """256 KiB."""
+Via = Callable[[], AbstractAsyncContextManager[Hop]]
 UP, DOWN = "from the client", "from the upstream"
+
+
+@pytest.fixture(params=[hop, handing_hop], ids=["spliced", "handed on"])
+def via(request: pytest.FixtureRequest) -> Via:
+    """One process between the ends, or one that hands the client's socket to a second."""
+    return request.param
 
 
 def ends(client: End, upstream: End, way: str) -> tuple[End, End]:
@@ -25,8 +34,8 @@ async def no_pair_left(between: Hop) -> None:
 
 
 @pytest.mark.parametrize("way", [UP, DOWN])
-async def test_large_and_small_bytes_arrive_as_they_were_sent_and_are_counted(way: str):
-    async with hop() as between:
+async def test_large_and_small_bytes_arrive_as_they_were_sent_and_are_counted(via: Via, way: str):
+    async with via() as between:
         client, upstream, pair = await between.opened()
         sender, receiver = ends(client, upstream, way)
         sent = [b"a", CHUNK * 16, b"z" * 1000]
@@ -47,8 +56,8 @@ async def test_large_and_small_bytes_arrive_as_they_were_sent_and_are_counted(wa
         assert (stats.up_bytes, stats.down_bytes) == (pair.up_bytes, pair.down_bytes)
 
 
-async def test_both_ways_at_once():
-    async with hop() as between:
+async def test_both_ways_at_once(via: Via):
+    async with via() as between:
         client, upstream, _ = await between.opened()
         async with asyncio.TaskGroup() as group:
             for sender, receiver in ((client, upstream), (upstream, client)):
@@ -57,8 +66,8 @@ async def test_both_ways_at_once():
 
 
 @pytest.mark.parametrize(("way", "reason"), [(UP, "client eof"), (DOWN, "upstream eof")])
-async def test_a_fin_leaves_the_other_direction_open_for_its_tail(way: str, reason: str):
-    async with hop() as between:
+async def test_a_fin_leaves_the_other_direction_open_for_its_tail(via: Via, way: str, reason: str):
+    async with via() as between:
         client, upstream, _ = await between.opened()
         first, second = ends(client, upstream, way)
         await first.write(b"the last of mine")
@@ -72,8 +81,8 @@ async def test_a_fin_leaves_the_other_direction_open_for_its_tail(way: str, reas
 
 
 @pytest.mark.parametrize("way", [UP, DOWN])
-async def test_a_reset_ends_the_other_side(way: str):
-    async with hop() as between:
+async def test_a_reset_ends_the_other_side(via: Via, way: str):
+    async with via() as between:
         client, upstream, _ = await between.opened()
         first, second = ends(client, upstream, way)
         first.reset()
@@ -83,9 +92,9 @@ async def test_a_reset_ends_the_other_side(way: str):
 
 
 @pytest.mark.parametrize("way", [UP, DOWN])
-async def test_a_reader_that_stalls_stops_the_writer_and_holds_little_memory(way: str):
+async def test_a_reader_that_stalls_stops_the_writer_and_holds_little_memory(via: Via, way: str):
     total = 200
-    async with hop() as between:
+    async with via() as between:
         client, upstream, pair = await between.opened()
         sender, receiver = ends(client, upstream, way)
 
@@ -127,8 +136,8 @@ async def at_rest(pair: Pair) -> int:
     return last[-1]
 
 
-async def test_close_first_delivers_what_is_queued():
-    async with hop() as between:
+async def test_close_first_delivers_what_is_queued(via: Via):
+    async with via() as between:
         client, upstream, pair = await between.opened()
         await upstream.write(b"queued")
         await eventually(lambda: pair.down_bytes == 6, what="the relay has it")
@@ -140,8 +149,8 @@ async def test_close_first_delivers_what_is_queued():
 
 
 @pytest.mark.parametrize("end", ["close", "abort"])
-async def test_a_stalled_reader_cannot_hold_a_pair_that_is_ended_from_outside(end: str):
-    async with hop() as between:
+async def test_a_stalled_reader_cannot_hold_a_pair_that_is_ended_from_outside(via: Via, end: str):
+    async with via() as between:
         client, upstream, pair = await between.opened()
         sending = asyncio.create_task(upstream.write(CHUNK * 200))
         await at_rest(pair)
@@ -157,8 +166,8 @@ async def test_a_stalled_reader_cannot_hold_a_pair_that_is_ended_from_outside(en
         await client.gone()
 
 
-async def test_ending_a_pair_twice_is_ending_it_once():
-    async with hop() as between:
+async def test_ending_a_pair_twice_is_ending_it_once(via: Via):
+    async with via() as between:
         client, upstream, pair = await between.opened()
         pair.close("first")
         pair.close("second")
@@ -170,8 +179,8 @@ async def test_ending_a_pair_twice_is_ending_it_once():
         pair.abort()
 
 
-async def test_a_server_that_stops_ends_open_splices():
-    async with hop() as between:
+async def test_a_server_that_stops_ends_open_splices(via: Via):
+    async with via() as between:
         pairs = [await between.opened() for _ in range(3)]
         await pairs[0][1].write(b"said before")
         await eventually(lambda: pairs[0][2].down_bytes == 11, what="the relay has it")
@@ -183,8 +192,8 @@ async def test_a_server_that_stops_ends_open_splices():
             assert pair.done.done()
 
 
-async def test_many_pairs_do_not_mix():
-    async with hop() as between:
+async def test_many_pairs_do_not_mix(via: Via):
+    async with via() as between:
         opened = [await between.opened() for _ in range(20)]
         for number, (client, upstream, _) in enumerate(opened):
             await client.write(b"up %3d" % number)

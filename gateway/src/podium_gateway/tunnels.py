@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from podium_gateway.agents import AgentClient, error_of
 from podium_gateway.errors import BrowserGone, BrowserTimeout, PodiumError
 from podium_gateway.metrics import Metrics
-from podium_system.splice import Pair, SpliceRefused, SpliceStats, splice_of
+from podium_system.splice import Carried, SpliceRefused, SpliceStats, splice_of
 
 __all__ = ["Opened", "RawTunnel", "Tunnel", "TunnelOwner", "Tunnels"]
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 REVOKED_EVERY: Final = 1.0
 """Seconds between two looks for revoked keys while tunnels are open: one indexed query."""
 
-Opened = Callable[[Pair], None]
+Opened = Callable[[Carried], None]
 
 
 class Tunnel(Protocol):
@@ -71,7 +71,7 @@ class Tunnels:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._open: dict[Pair, TunnelOwner] = {}
+        self._open: dict[Carried, TunnelOwner] = {}
         self._any = asyncio.Event()
 
     def __len__(self) -> int:
@@ -79,10 +79,10 @@ class Tunnels:
 
     async def carry(self, socket: WebSocket, agent: AgentClient, path: str, *, owner: TunnelOwner, tunnel: Tunnel) -> None:
         """Carry one client's socket until it ends. Raises `PodiumError` while the client is still unanswered."""
-        pair: Pair | None = None
+        pair: Carried | None = None
         began = time.monotonic()
 
-        def opened(new: Pair) -> None:
+        def opened(new: Carried) -> None:
             nonlocal pair
             pair = new
             self._open[new] = owner

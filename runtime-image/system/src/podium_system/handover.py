@@ -12,7 +12,9 @@ had sent already (4 bytes, big endian), those bytes · giver, to end the tunnel:
 
 import asyncio
 import json
+import os
 import socket
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Final, cast
 
@@ -25,9 +27,10 @@ OFFER: Final[Offer] = (b"podium-handover", b"1")
 TAKE_LIMIT: Final = 5.0
 """Seconds for a client's socket to follow the 101 that asked for it."""
 MAX_STATS: Final = 4096
+OnLost = Callable[[Exception | None], None]
 
 
-def offered(transport: asyncio.BaseTransport, headers: list[tuple[bytes, bytes]]) -> bool:
+def offered(transport: asyncio.BaseTransport, headers: Iterable[Offer]) -> bool:
     """Whether the sender of this upgrade wants to give its client's socket."""
     return OFFER in headers and _socket(transport).family == socket.AF_UNIX
 
@@ -88,17 +91,22 @@ class Handed(asyncio.Protocol):
 
 def give(client: asyncio.Transport, upstream: asyncio.Transport, *, early: bytes) -> None:
     """Pass the client's socket on; ours is not needed any more. Nothing may have been written to the client. Raises `OSError`."""
-    with socket.socket(fileno=socket.dup(_socket(upstream).fileno())) as raw:
+    with socket.socket(fileno=os.dup(_socket(upstream).fileno())) as raw:
         socket.send_fds(raw, [b"\0"], [_socket(client).fileno()])
     upstream.write(len(early).to_bytes(4, "big") + early)
 
 
 async def take(
-    loop: asyncio.AbstractEventLoop, giver: asyncio.Transport, upstream: asyncio.Transport, answer: bytes
-) -> tuple[Pair, asyncio.Transport]:
+    loop: asyncio.AbstractEventLoop,
+    giver: asyncio.Transport,
+    upstream: asyncio.Transport,
+    answer: bytes,
+    *,
+    on_giver_lost: OnLost,
+) -> Pair:
     """Ask for the client's socket, and splice it to `upstream`, whose 101 is `answer`.
 
-    Raises `OSError` or `TimeoutError`; nothing is left open then but `giver`.
+    Raises `OSError` or `TimeoutError`; the two transports are the caller's to close then.
     """
     head, _, first = answer.partition(b"\r\n\r\n")
     giver.pause_reading()  # what comes next is not a stream for the transport: it would lose the socket
@@ -119,23 +127,24 @@ async def take(
             client.write(head + b"\r\n\r\n" + first)
 
     try:
-        client, _ = await loop.connect_accepted_socket(Entry, given)
+        await loop.connect_accepted_socket(Entry, given)
     except BaseException:
         given.close()
         raise
-    control = _Control(giver, pair)
+    control = _Control(giver, pair, on_giver_lost)
     giver.set_protocol(control)
     giver.resume_reading()
     pair.done.add_done_callback(lambda done: control.tell(done.result()))
-    return pair, client
+    return pair
 
 
 class _Control(asyncio.Protocol):
     """The giver's end of the connection: its FIN ends the tunnel, and it is told how the tunnel ended."""
 
-    def __init__(self, giver: asyncio.Transport, pair: Pair) -> None:
+    def __init__(self, giver: asyncio.Transport, pair: Pair, on_lost: OnLost) -> None:
         self._giver = giver
         self._pair = pair
+        self._on_lost = on_lost
 
     def tell(self, stats: SpliceStats) -> None:
         """The tunnel has ended."""
@@ -152,10 +161,11 @@ class _Control(asyncio.Protocol):
         """The giver is gone, so is whoever may end this tunnel."""
         if not self._pair.done.done():
             self._pair.abort("giver gone")
+        self._on_lost(exc)
 
 
 async def _receive(loop: asyncio.AbstractEventLoop, giver: asyncio.Transport) -> tuple[socket.socket, bytes]:
-    with socket.socket(fileno=socket.dup(_socket(giver).fileno())) as raw:
+    with socket.socket(fileno=os.dup(_socket(giver).fileno())) as raw:
         raw.setblocking(False)
         readable = asyncio.Event()
         loop.add_reader(raw, readable.set)

@@ -8,25 +8,30 @@ client's key went through, so the accept hash fits), and from then on no frame i
 Measured: a splice adds 1.2 x what nginx adds to a small round trip, a proxy that re-frames 3 x, and large messages
 stream instead of being held whole. `Sec-WebSocket-Extensions` is dropped: Chromium compresses on one thread, which doubled
 the time of a large screenshot.
+
+Where the upstream is a Unix socket whose process understands it, the client's socket itself is handed on (`handover`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from starlette.types import Message
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from podium_system.handover import OFFER, Handed, accepts, give, offered, take
 from podium_system.pair import Pair, SpliceRefused, SpliceStats
 
-__all__ = ["Header", "Pair", "Splice", "SpliceProtocol", "SpliceRefused", "SpliceStats", "Target", "splice_of"]
+__all__ = ["Carried", "Header", "Pair", "Splice", "SpliceProtocol", "SpliceRefused", "SpliceStats", "Target", "splice_of"]
 
 Header = tuple[bytes, bytes]
 
 # The client's credentials stop here, and x11vnc and Chromium judge by Host and Origin: they see this hop's, not the client's.
-DROPPED: Final = frozenset({b"host", b"origin", b"authorization", b"cookie", b"x-api-key", b"sec-websocket-extensions", b"referer"})
+DROPPED: Final = frozenset(
+    {b"host", b"origin", b"authorization", b"cookie", b"x-api-key", b"sec-websocket-extensions", b"referer", OFFER[0]}
+)
 MAX_HEAD: Final = 65536
 MAX_EARLY: Final = 1 << 20
 """Bytes a client may send before its 101; real clients send none."""
@@ -91,13 +96,27 @@ class Dial(asyncio.Protocol):
                 self._answered.set_exception(exc or ConnectionResetError("closed during the handshake"))
 
 
-OnOpen = Callable[[Pair], None]
+class Carried(Protocol):
+    """An open tunnel, whichever process carries it."""
+
+    @property
+    def done(self) -> "asyncio.Future[SpliceStats]":
+        """Resolves when it has ended."""
+
+    def close(self, reason: str = ...) -> None:
+        """End it after what is queued has gone out."""
+
+    def abort(self, reason: str = ...) -> None:
+        """End it now."""
+
+
+OnOpen = Callable[[Carried], None]
 
 
 class SpliceProtocol(WebSocketsSansIOProtocol):
     """Give this to uvicorn as `ws=`; ordinary ASGI WebSockets keep working on the same port."""
 
-    _pair: Pair | None = None
+    _pair: Carried | None = None
     _early = b""
 
     def handle_connect(self, event: Request) -> None:
@@ -121,6 +140,11 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
         if self._early and self.handshake_complete and not self.close_sent:
             data, self._early = self._early, b""
             super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """For the server, a client whose socket was handed on is connected until its tunnel ends."""
+        if not isinstance(self._pair, Handed) or self._pair.done.done():
+            super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """The server stops: end the splice, or let uvicorn end its own kind."""
@@ -146,15 +170,17 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
         """
         async with asyncio.timeout(timeout):
             upstream, answer = await self._forward(target, path, headers=headers, host=host)
-        pair = self._pair = Pair(self.loop, on_client_lost=self.connection_lost)
-        self.handshake_complete = self.close_sent = True
-        pair.join(client=self.transport, upstream=upstream)
-        # Before the first write: frames that came with the 101 may fill the client's buffer, and that pauses reading again.
-        upstream.resume_reading()
-        self.transport.write(answer)
-        if self._early:
-            upstream.write(self._early)
-            self._early = b""
+        try:
+            if offered(self.transport, self.scope["headers"]):
+                pair: Carried = await self._take(upstream, answer)
+            elif accepts(answer):
+                pair = self._give(upstream)
+            else:
+                pair = self._join(upstream, answer)
+        except BaseException:
+            upstream.abort()
+            raise
+        self._pair = pair
         if on_open is not None:
             on_open(pair)
         # What only the handshake needed: 10 KiB a connection that an idle one would hold for its life.
@@ -164,6 +190,39 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
         finally:
             if not pair.done.done():  # this task was cancelled
                 pair.abort()
+
+    def _join(self, upstream: asyncio.Transport, answer: bytes) -> Pair:
+        pair = Pair(self.loop, on_client_lost=self.connection_lost)
+        self.handshake_complete = self.close_sent = True
+        pair.join(client=self.transport, upstream=upstream)
+        # Before the first write: frames that came with the 101 may fill the client's buffer, and that pauses reading again.
+        upstream.resume_reading()
+        self.transport.write(answer)
+        if self._early:
+            upstream.write(self._early)
+            self._early = b""
+        return pair
+
+    def _give(self, upstream: asyncio.Transport) -> Handed:
+        self.transport.pause_reading()
+        give(self.transport, upstream, early=self._early)
+        self._early = b""
+        handed = Handed(self.loop)
+        handed.control(upstream)
+        self.handshake_complete = self.close_sent = True
+        self._pair = handed
+        handed.done.add_done_callback(lambda _: self.connection_lost(None))
+        self.transport.abort()  # the other process has it
+        return handed
+
+    async def _take(self, upstream: asyncio.Transport, answer: bytes) -> Pair:
+        self.handshake_complete = self.close_sent = True
+        try:
+            pair = await take(self.loop, self.transport, upstream, answer, on_giver_lost=self.connection_lost)
+        except BaseException:
+            self.transport.abort()
+            raise
+        return pair
 
     async def _forward(
         self, target: Target, path: bytes, *, headers: Sequence[Header], host: bytes
@@ -179,6 +238,8 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
             upstream, _ = await self.loop.create_connection(dial, target.host, target.port)
         try:
             kept = [*((k, v) for k, v in self.scope["headers"] if k.lower() not in DROPPED), *headers]
+            if target.socket is not None and self.transport.get_extra_info("sslcontext") is None:
+                kept.append(OFFER)
             fields = b"".join(k + b": " + v + b"\r\n" for k, v in kept)
             upstream.write(b"GET " + path + b" HTTP/1.1\r\nhost: " + host + b"\r\n" + fields + b"\r\n")
             answer = await answered
