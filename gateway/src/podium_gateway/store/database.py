@@ -4,15 +4,15 @@ Writers of this process queue on a lock of our own where SQLite is underneath: i
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, Select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -20,7 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from podium_gateway.errors import Internal, Unavailable
 from podium_gateway.store.columns import to_json
+from podium_gateway.store.direct import Direct
 from podium_gateway.store.sqlite import WRITES, Workers, sqlite_engine
+
+T = TypeVar("T")
 
 BUSY: Final = 10.0
 """Seconds to wait for another writer or a free connection: a hundred times what a batch of 500 events takes."""
@@ -36,6 +39,7 @@ class Database:
     def __init__(self, engine: AsyncEngine, workers: Workers | None) -> None:
         self._engine = engine
         self._workers = workers
+        self._direct = None if workers is None else Direct(workers.path, busy=BUSY, json_serializer=to_json)
         self._writer = asyncio.Lock()
 
     @classmethod
@@ -51,6 +55,8 @@ class Database:
 
     async def close(self) -> None:
         """Give up all connections."""
+        if self._direct is not None:
+            await self._direct.close()
         await self._engine.dispose()
         if self._workers is not None:
             await self._workers.ended()
@@ -73,13 +79,31 @@ class Database:
             async with connection.begin():
                 yield connection
 
+    async def first(self, query: Select[Any], values: Mapping[str, Any]) -> Row[Any] | None:
+        """The only row of a query by a key, or none, for what every request asks: as it was last committed, by whomever."""
+        if self._direct is not None:
+            try:
+                return self._direct.first(query, values)
+            except (OperationalError, InterfaceError):
+                pass  # below is one that can wait
+        async with self.read() as connection:
+            row: Row[Any] | None = (await connection.execute(query, values)).one_or_none()
+            return row
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """`write()` for what happens often: all of a transaction's statements in one go. `work` may be in another thread."""
+        if self._direct is None:
+            async with self.write() as connection:
+                return await connection.run_sync(work)
+        async with self._turn():
+            with _failures():
+                return await self._direct.write(work)
+
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
-        try:
+        with _failures():
             async with self._engine.connect() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, PoolTimeout, ConnectionError) as error:
-            raise Unavailable("the database does not answer") from error
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -104,6 +128,14 @@ class Database:
                 await connection.run_sync(_upgrade)
             except CommandError as error:
                 raise Internal("the database was made by a newer Podium than this one") from error
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout, ConnectionError) as error:
+        raise Unavailable("the database does not answer") from error
 
 
 def _engine(url: URL) -> tuple[AsyncEngine, Workers | None]:

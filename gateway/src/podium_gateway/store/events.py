@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from podium_gateway.errors import SessionNotFound
 from podium_gateway.store.database import Database
@@ -53,28 +52,34 @@ class EventLog:
         """Store what is new of a batch, all or nothing; the highest counter stored so far. Raises `SessionNotFound`."""
         by_counter = {event.counter: event for event in batch}
         of_run = (runs.c.session_uid == uid, runs.c.run == run)
-        async with self._database.write() as connection:
+
+        def append(connection: Connection) -> int:
             # On PostgreSQL the row lock makes a second writer of the same run wait here; SQLite has one writer anyway.
-            last: int | None = await connection.scalar(select(runs.c.last_counter).where(*of_run).with_for_update())
+            last: int | None = connection.scalar(select(runs.c.last_counter).where(*of_run).with_for_update())
             if last is None:
                 raise SessionNotFound()
             fresh = [by_counter[counter] for counter in sorted(by_counter) if counter > last]
             if not fresh:
                 return last
             counted = _counted((event.type, event.data) for event in fresh)
-            await connection.execute(update(runs).where(*of_run).values(last_counter=fresh[-1].counter, **counted))
-            await self._append(connection, uid, [_values(run, event) for event in fresh])
+            connection.execute(update(runs).where(*of_run).values(last_counter=fresh[-1].counter, **counted))
+            self._append(connection, uid, [_values(run, event) for event in fresh])
             return fresh[-1].counter
+
+        return await self._database.transact(append)
 
     async def append_own(
         self, uid: str, run: int, *, type: str, data: Mapping[str, Any], time: datetime, blob: str | None = None
     ) -> int:
         """Store an event of the gateway's own; its sequence number. Raises `SessionNotFound`."""
         values = {"run": run, "counter": None, "type": type, "time": time, "data": data, "blob": blob, "subject": None}
-        async with self._database.write() as connection:
+
+        def append(connection: Connection) -> int:
             if counted := _counted([(type, data)]):
-                await connection.execute(update(runs).where(runs.c.session_uid == uid, runs.c.run == run).values(counted))
-            return await self._append(connection, uid, [values])
+                connection.execute(update(runs).where(runs.c.session_uid == uid, runs.c.run == run).values(counted))
+            return self._append(connection, uid, [values])
+
+        return await self._database.transact(append)
 
     async def read(
         self, uid: str, *, after: int = 0, limit: int = PAGE, types: Collection[str] | None = None, run: int | None = None
@@ -88,19 +93,19 @@ class EventLog:
         async with self._database.read() as connection:
             return [stored_event(row) for row in await connection.execute(query.order_by(events.c.seq).limit(limit))]
 
-    async def _append(self, connection: AsyncConnection, uid: str, values: Sequence[dict[str, Any]]) -> int:
+    def _append(self, connection: Connection, uid: str, values: Sequence[dict[str, Any]]) -> int:
         of_session = sessions.c.uid == uid
         count = update(sessions).where(of_session).values(last_seq=sessions.c.last_seq + len(values))
-        row = (await connection.execute(count.returning(sessions.c.last_seq, sessions.c.dropped_events))).one_or_none()
+        row = connection.execute(count.returning(sessions.c.last_seq, sessions.c.dropped_events)).one_or_none()
         if row is None:
             raise SessionNotFound()
         first = row.last_seq - len(values) + 1
         numbered = [{"session_uid": uid, "seq": first + place, **event} for place, event in enumerate(values)]
-        await connection.execute(insert(events), numbered)
+        connection.execute(insert(events), numbered)
         excess = row.last_seq - self._most
         if excess > row.dropped_events:
-            await connection.execute(delete(events).where(events.c.session_uid == uid, events.c.seq <= excess))
-            await connection.execute(update(sessions).where(of_session).values(dropped_events=excess))
+            connection.execute(delete(events).where(events.c.session_uid == uid, events.c.seq <= excess))
+            connection.execute(update(sessions).where(of_session).values(dropped_events=excess))
         last_seq: int = row.last_seq
         return last_seq
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from podium_gateway.errors import InvalidRequest, UserExists, UserNotFound
@@ -21,6 +21,7 @@ RESERVED: Final = frozenset({"me"})
 """Words that stand for something else where a user id stands in a path."""
 _LONGEST_NAME: Final = 100
 _IDS_AT_ONCE: Final = 500
+_BY_ID: Final = select(api_keys).where(api_keys.c.id == bindparam("key_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,7 @@ class Accounts:
 
     async def get_key(self, key_id: str) -> ApiKey | None:
         """The key of that id, revoked or not."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(api_keys).where(api_keys.c.id == key_id))).one_or_none()
+        row = await self._database.first(_BY_ID, {"key_id": key_id})
         return None if row is None else _key(row)
 
     async def live_key(self, key_id: str) -> ApiKey | None:

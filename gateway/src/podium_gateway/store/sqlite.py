@@ -31,14 +31,14 @@ class Workers:
     """
 
     def __init__(self, path: str, *, busy: float) -> None:
-        self._path = path
+        self.path = path
         self._busy = busy
         self._threads: set[Thread] = set()
         self._opening: set[asyncio.Task[aiosqlite.Connection]] = set()
 
     async def connect(self) -> aiosqlite.Connection:
         """A new connection, without transactions of the driver's own making."""
-        connection = aiosqlite.connect(self._path, isolation_level=None, timeout=0)
+        connection = aiosqlite.connect(self.path, isolation_level=None, timeout=0)
         thread = connection._thread
         thread.daemon = True  # a process that crashed is not kept alive by an idle connection
         self._threads = {each for each in self._threads if each.is_alive()}
