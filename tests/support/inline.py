@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from support.serving import serving
+from support.sites import listeners
 from support.waiting import eventually
 
 NO_ICON = '<link rel="icon" href="data:,">'
@@ -98,6 +99,7 @@ class Inline:
 async def inline_site() -> AsyncIterator[Inline]:
     """Serve it until the block ends."""
     site = Inline()
-    async with serving(site.app()) as running:
-        site.port = running.port
-        yield site
+    with listeners() as sockets:
+        async with serving(site.app(), listening=sockets) as running:
+            site.port = running.port
+            yield site

@@ -38,24 +38,29 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, *, path: Path | None = None, grace: int = 1) -> AsyncIterator[Serving]:
+async def serving(
+    app: ASGIApp, *, path: Path | None = None, grace: int = 1, listening: list[socket.socket] | None = None
+) -> AsyncIterator[Serving]:
     """Serve `app` with the splice protocol until the block ends; open connections have `grace` seconds then."""
-    if path is None:
-        listener = socket.create_server(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    else:
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
-        listener.listen(128)
-        port = 0
+    if listening is None:
+        listening = [socket.create_server(("127.0.0.1", 0)) if path is None else _unix(path)]
+    port = listening[0].getsockname()[1] if path is None else 0
     config = uvicorn.Config(
         app, ws=SpliceProtocol, http="httptools", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=grace
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]), name="test-server")
+    task = asyncio.create_task(server.serve(sockets=listening), name="test-server")
     try:
         yield Serving(server, task, port)
     finally:
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)
-        listener.close()
+        for listener in listening:
+            listener.close()
+
+
+def _unix(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(128)
+    return listener

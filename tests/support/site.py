@@ -9,7 +9,6 @@ Every part of the site that can run a script (tab, popup, frame, worker) first l
 """
 
 import hashlib
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from support.sites import listeners
 
 PAGES = Path(__file__).with_name("pages")
 REPORT = "".join(f"{n},{n * n % 9973}\n" for n in range(5000)).encode()
@@ -139,12 +140,12 @@ def _app(site: Site) -> ASGIApp:
 
 @contextmanager
 def running_app(app: ASGIApp) -> Iterator[int]:
-    """Serve in a thread until the block ends; gives the port, which is the kernel's choice."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
+    """Serve in a thread until the block ends; gives the port."""
+    with listeners() as sockets:
+        port: int = sockets[0].getsockname()[1]
         config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="site")
+        thread = threading.Thread(target=server.run, kwargs={"sockets": sockets}, name="site")
         # The socket listens already: a client that comes before the server waits in the backlog.
         thread.start()
         try:
