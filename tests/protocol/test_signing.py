@@ -3,7 +3,9 @@
 import base64
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from podium_protocol.signing import LIFETIME, SCHEME, Refused, RequestSigner, RequestVerifier, SignedFor
 
@@ -150,3 +152,18 @@ def test_the_credential_holds_no_part_of_the_request_in_clear():
 def test_a_verifier_is_not_made_from_what_is_no_key(key: str):
     with pytest.raises(ValueError):  # noqa: PT011 (base64's and cryptography's words differ)
         RequestVerifier({"gateway-a": key})
+
+
+def test_everybody_who_reads_a_key_file_finds_the_same_id_and_the_same_signer():
+    key = Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    one, other = RequestSigner.from_pem(pem), RequestSigner.from_pem(pem)
+    assert one.key_id == other.key_id
+    assert len(one.key_id) == 16
+    assert a_verifier(other).verify(signed(one), METHOD, PATH, BODY, now=NOW) == SUBJECT
+
+
+def test_a_key_of_another_kind_is_refused():
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(ValueError, match="not an Ed25519"):
+        RequestSigner.from_pem(pem)

@@ -10,10 +10,11 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 __all__ = ["SCHEME", "Refused", "RequestSigner", "RequestVerifier", "SignedFor"]
 
@@ -50,6 +51,17 @@ class RequestSigner:
     def __init__(self, key: Ed25519PrivateKey, key_id: str) -> None:
         self._key = key
         self.key_id = key_id
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Self:
+        """The signer of a private key in PKCS8; its id comes from its public half, so that whoever reads it finds the same.
+
+        Raises `ValueError` for anything else.
+        """
+        key = load_pem_private_key(pem, password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("not an Ed25519 private key")
+        return cls(key, hashlib.sha256(key.public_key().public_bytes_raw()).hexdigest()[:16])
 
     def authorization(self, method: str, path: str, body: bytes = b"", *, subject: SignedFor, now: float) -> str:
         """The value of the `Authorization` header. `path` is the raw path with its query; `now` in seconds since 1970."""
