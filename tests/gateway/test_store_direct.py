@@ -87,7 +87,7 @@ async def test_transactions_of_both_kinds_wait_for_each_other(stores: Stores) ->
     await stores.accounts.add_user("0", now=NOW)
 
     def count(connection: Connection) -> None:
-        number = int(connection.scalar(select(users.c.name)) or "")
+        number = int(str(connection.scalar(select(users.c.name))))
         connection.execute(update(users).values(name=str(number + 1)))
 
     async def slowly() -> None:
