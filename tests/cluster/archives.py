@@ -19,11 +19,14 @@ def write_archive(archive: Path, *, image: str, program: Path, architecture: str
         "config": {"Entrypoint": [f"/{program.name}"], "User": "65535:65535"},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
     }
-    manifest = [{"Config": "config.json", "RepoTags": [image], "Layers": ["layer.tar"]}]
+    written = json.dumps(config).encode()
+    # Named with its hash, as runtimes do: that hash is the image's identity.
+    name = f"{hashlib.sha256(written).hexdigest()}.json"
+    manifest = [{"Config": name, "RepoTags": [image], "Layers": ["layer.tar"]}]
     content = {
-        "layer.tar": (layer, 0o644),
-        "config.json": (json.dumps(config).encode(), 0o644),
         "manifest.json": (json.dumps(manifest).encode(), 0o644),
+        name: (written, 0o644),
+        "layer.tar": (layer, 0o644),
     }
     archive.parent.mkdir(parents=True, exist_ok=True)
     fresh = archive.with_suffix(".new")
@@ -31,12 +34,12 @@ def write_archive(archive: Path, *, image: str, program: Path, architecture: str
     fresh.replace(archive)
 
 
-def names_in(archive: Path) -> list[str]:
-    """The image names an archive brings."""
+def images_in(archive: Path) -> dict[str, str]:
+    """The image names an archive brings, each with the file of its configuration, which is named for the image's identity."""
     with tarfile.open(archive) as tar:
         member = tar.extractfile("manifest.json")
         assert member is not None, f"{archive} has no manifest.json"
-        return [name for image in json.load(member) for name in image["RepoTags"] or []]
+        return {name: image["Config"] for image in json.load(member) for name in image["RepoTags"] or []}
 
 
 def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:

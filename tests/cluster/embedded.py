@@ -115,10 +115,9 @@ class Embedded:
         node.wait(kubectl)
         way_in.wait()
 
-    def load(self, archives: Sequence[Path]) -> None:
-        """Import each archive that is new."""
-        for archive in archives:
-            self._runtime.load(archive)
+    def load(self, archives: Sequence[Path]) -> list[Path]:
+        """Import each archive that is new; those that were."""
+        return [archive for archive in archives if self._runtime.load(archive)]
 
     def down(self) -> list[str]:
         """Stop everything and clean up; harmless when nothing is there."""

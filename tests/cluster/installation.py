@@ -45,10 +45,11 @@ class Installation:
     def install(self) -> None:
         """Build and load the images, then install or upgrade the chart and wait until all of it is there."""
         make_images()
-        self.provider.load([self.places.images / f"{name}.tar" for name in IMAGES])
+        new = self.provider.load([self.places.images / f"{name}.tar" for name in IMAGES])
         with step("installing the chart"):
             self.prepare_namespace()
             self.helm_install()
+            self._use(new)
             self.wait()
 
     def prepare_namespace(self) -> None:
@@ -73,6 +74,14 @@ class Installation:
         """A new API key of a user, who is made if need be."""
         said = self.kubectl("-n", NAMESPACE, "exec", GATEWAY, "--", "podium", "users", "add", user)
         return said.split()[-1]
+
+    def _use(self, archives: list[Path]) -> None:
+        """Begin pods again whose image has changed under the same tag, which an upgrade does not see."""
+        for archive in archives:
+            if archive.stem == "browser":
+                self.kubectl("-n", SESSIONS, "delete", "pods", "--selector", "!podium.dev/session", "--wait=false")
+            else:
+                self.kubectl("-n", NAMESPACE, "rollout", "restart", f"deployment/podium-{archive.stem}")
 
     def _of_provider(self) -> list[str]:
         return ["--set", f"seccomp.folder={self.provider.seccomp_folder}"]
@@ -125,7 +134,13 @@ Podium is in the cluster, behind its ingress: {provider.url}
 
 def make_images() -> None:
     """Build the images that changed, by the project's own target."""
-    make = subprocess.run(["make", "--no-print-directory", "images"], cwd=ROOT, check=False, timeout=1800, env={**os.environ})
+    make = subprocess.run(
+        ["make", "--no-print-directory", "images", f"ARGS={' '.join(IMAGES)}"],
+        cwd=ROOT,
+        check=False,
+        timeout=1800,
+        env={**os.environ},
+    )
     if make.returncode != 0:
         raise ClusterFailed("make images failed")
 

@@ -37,8 +37,8 @@ class Provider(Protocol):
         """Make a cluster with DNS, an ingress class `traefik` and nothing else. Raises `ClusterFailed`."""
         ...
 
-    def load(self, archives: Sequence[Path]) -> None:
-        """Put images on the node."""
+    def load(self, archives: Sequence[Path]) -> list[Path]:
+        """Put images on the node; those that were not there yet, or not as they are now."""
         ...
 
     def down(self) -> list[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.addresses import HOST, POD_BRIDGE, PODS, SITE_PORTS
-from cluster.archives import names_in, write_archive
+from cluster.archives import images_in, write_archive
 from cluster.network import run
 from cluster.places import RUNTIME, Places
 from cluster.processes import Processes, gone_within, wait_for
@@ -53,17 +53,16 @@ class Runtime:
         return self._ctr("version", check=False) != ""
 
     def load(self, archive: Path) -> bool:
-        """Import an archive unless this very file was imported before; whether it was needed."""
-        seen = self.places.image_store / "imported.json"
-        known: dict[str, list[int]] = json.loads(seen.read_text()) if seen.exists() else {}
-        stat = archive.stat()
-        mark = [stat.st_size, stat.st_mtime_ns]
+        """Import an archive unless its images are there already; whether it was needed."""
+        memory = self.places.image_store / "imported.json"
+        known: dict[str, str] = json.loads(memory.read_text()) if memory.exists() else {}
+        brought = {qualified(name): identity for name, identity in images_in(archive).items()}
         there = set(self._ctr("images", "ls", "-q").split())
-        if known.get(str(archive)) == mark and {qualified(name) for name in names_in(archive)} <= there:
+        if brought.keys() <= there and brought.items() <= known.items():
             return False
-        with step(f"importing {archive.name} ({stat.st_size / 1e6:.0f} MB)"):
+        with step(f"importing {archive.name} ({archive.stat().st_size / 1e6:.0f} MB)"):
             self._ctr("images", "import", str(archive), limit=600)
-        seen.write_text(json.dumps(known | {str(archive): mark}))
+        memory.write_text(json.dumps(known | brought))
         return True
 
     def stop(self) -> None:
