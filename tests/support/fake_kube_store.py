@@ -9,7 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from support.fake_kube_selectors import Selector, entry_of
@@ -136,7 +136,15 @@ class Store:
         if subresource == "status":
             new = old | {"status": wanted.get("status", {})}
         else:
-            kept = ("uid", "creationTimestamp", "deletionTimestamp", "name", "namespace", "generation")
+            kept = (
+                "uid",
+                "creationTimestamp",
+                "deletionTimestamp",
+                "deletionGracePeriodSeconds",
+                "name",
+                "namespace",
+                "generation",
+            )
             meta = {name: value for name, value in meta.items() if name not in kept}
             meta |= {name: old["metadata"][name] for name in kept if name in old["metadata"]}
             new = wanted | {"metadata": meta}
@@ -259,8 +267,8 @@ def apply_operations(body: Json, operations: list[Json]) -> Json:
     return body
 
 
-def timestamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def timestamp(*, after: float = 0.0) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=after)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _without_version(body: Json) -> Json:
