@@ -1,6 +1,6 @@
 # Everything a person does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lock generate bench cluster cluster-down
+.PHONY: help run test check fmt lock generate bench images cluster cluster-down
 # More arguments for the target's tool: make test ARGS="-k splice".
 ARGS ?=
 
@@ -31,6 +31,9 @@ generate: ## write the documentation that is made from code
 bench: ## measure against nginx and a bare Chromium, and print ratios
 	@scripts/python scripts/environment.py bench
 	@cd tests && exec ../.venv/bin/python -m bench $(ARGS)
+
+images: ## build the container images into archives outside the checkout (ARGS="gateway operator browser browser-light")
+	@exec scripts/python scripts/images.py $(ARGS)
 
 cluster: ## bring up a Kubernetes cluster with Podium in it, on this machine (CLUSTER=embedded|kind; embedded needs root)
 	@exec scripts/python scripts/cluster.py up

@@ -78,11 +78,15 @@ GO = Part("golang-go", _go)  # any release: an old one fetches the one that is n
 CERTIFICATES = Part("ca-certificates", Path("/etc/ssl/certs/ca-certificates.crt").exists)
 NGINX = Part("nginx", _command("nginx"), by_itself=False)  # the package would start a web server on port 80
 
+BUILDAH = Part("buildah", _command("buildah"))
+MMDEBSTRAP = Part("mmdebstrap", _command("mmdebstrap"))  # for the base image, where no registry can be reached
+
 FOR_RUN = (CHROMIUM, FONTS, *SCREEN, NOVNC, ATOMIC)
 FOR_TEST = (*FOR_RUN, *NODE)
 FOR_CLUSTER = (*CONTAINERS, *NETWORK, *IMAGES, GO, CERTIFICATES)
 FOR_KIND = (GO, CERTIFICATES)
 FOR_BENCH = (*FOR_RUN, NGINX)
+FOR_IMAGES = (BUILDAH, MMDEBSTRAP)
 
 
 def provide(parts: Iterable[Part]) -> list[Part]:

@@ -1,0 +1,124 @@
+"""The two programs that build images here: docker where its daemon answers, buildah where it does not."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from debian_packages import FOR_IMAGES, provide
+from progress import ROOT, StepFailed, fail, run_quietly
+
+Secrets = Mapping[str, Path]
+"""Files that a build may read and no image keeps, by id."""
+
+
+class Builder(Protocol):
+    """What `make images` asks of such a program. Everything but `has` raises `StepFailed` with what was said."""
+
+    name: str
+
+    def has(self, image: str) -> bool:
+        """Whether there is such an image here already."""
+
+    def pull(self, image: str) -> None:
+        """Get it from its registry."""
+
+    def load_root(self, tar: Path, image: str) -> None:
+        """Make an image of one layer from a root file system."""
+
+    def build(self, dockerfile: Path, *, target: str, tag: str, secrets: Secrets) -> None:
+        """Build one target, with the checkout as context, from images that are here."""
+
+    def save(self, image: str, archive: Path) -> None:
+        """Write an archive as `docker save` makes it."""
+
+
+class Docker:
+    """Docker with BuildKit."""
+
+    name = "docker"
+
+    def has(self, image: str) -> bool:
+        """Whether there is such an image here already."""
+        return _succeeds(["docker", "image", "inspect", image])
+
+    def pull(self, image: str) -> None:
+        """Get it from its registry."""
+        run_quietly(["docker", "pull", "--quiet", image])
+
+    def load_root(self, tar: Path, image: str) -> None:
+        """Make an image of one layer from a root file system."""
+        run_quietly(["docker", "import", "--change", 'CMD ["bash"]', tar, image])
+
+    def build(self, dockerfile: Path, *, target: str, tag: str, secrets: Secrets) -> None:
+        """Build one target. Proxies are arguments that BuildKit keeps out of images."""
+        proxies = [f"--build-arg={name}" for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "no_proxy")]
+        options = ["--network=host", *proxies, *_given(secrets), f"--file={dockerfile}", f"--target={target}", f"--tag={tag}"]
+        run_quietly(["docker", "build", *options, ROOT], env={**os.environ, "DOCKER_BUILDKIT": "1"})
+
+    def save(self, image: str, archive: Path) -> None:
+        """Write an archive."""
+        run_quietly(["docker", "save", "--output", archive, image])
+
+
+class Buildah:
+    """Buildah, which needs no daemon; with `chroot` isolation it needs no network or cgroup of its own either."""
+
+    name = "buildah"
+
+    def has(self, image: str) -> bool:
+        """Whether there is such an image here already."""
+        return _succeeds(["buildah", "inspect", "--type=image", image])
+
+    def pull(self, image: str) -> None:
+        """Get it from its registry."""
+        self._run("pull", "--quiet", image)
+
+    def load_root(self, tar: Path, image: str) -> None:
+        """Make an image of one layer from a root file system."""
+        with self._container() as container:
+            self._run("add", "--quiet", container, tar, "/")
+            self._run("config", "--cmd", "bash", container)
+            self._run("commit", "--quiet", container, image)
+
+    def build(self, dockerfile: Path, *, target: str, tag: str, secrets: Secrets) -> None:
+        """Build one target; steps whose inputs have not changed are taken from the last build."""
+        where = [f"--file={dockerfile}", f"--target={target}", f"--tag={tag}"]
+        self._run("build", "--layers", "--pull-never", "--network=host", *_given(secrets), *where, str(ROOT))
+
+    def save(self, image: str, archive: Path) -> None:
+        """Write an archive."""
+        self._run("push", "--quiet", image, f"docker-archive:{archive}:{image}")
+
+    def _run(self, *arguments: str | Path) -> None:
+        run_quietly(["buildah", *arguments], env={**os.environ, "BUILDAH_ISOLATION": "chroot"})
+
+    @contextmanager
+    def _container(self) -> Iterator[str]:
+        made = subprocess.run(["buildah", "from", "scratch"], capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            raise StepFailed(made.stderr)
+        try:
+            yield made.stdout.strip()
+        finally:
+            self._run("rm", made.stdout.strip())
+
+
+def find_builder() -> Builder:
+    """The one this machine has. Raises `SystemExit` with what to install."""
+    if shutil.which("docker") is not None and _succeeds(["docker", "version", "--format", "{{.Server.Version}}"]):
+        return Docker()
+    if provide(FOR_IMAGES):
+        raise fail("images need a running Docker, or these; install them with the line above")
+    return Buildah()
+
+
+def _given(secrets: Secrets) -> list[str]:
+    return [f"--secret=id={name},src={path}" for name, path in secrets.items()]
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
