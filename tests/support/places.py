@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,6 +137,7 @@ class FakeProvisioner:
     left: dict[RunKey, FakeAgent | StartFailed] = field(default_factory=dict)
     """What an earlier gateway's runs have come to."""
     looked: list[RunKey] = field(default_factory=list)
+    strays: list[RunKey] = field(default_factory=list)
     _on_ended: OnEnded = lambda ended: None
     _starting: dict[RunKey, "asyncio.Future[None]"] = field(default_factory=dict)
 
@@ -160,6 +161,9 @@ class FakeProvisioner:
 
     async def look(self, key: RunKey) -> None:
         self.looked.append(key)
+
+    def unknown(self) -> Collection[RunKey]:
+        return list(self.strays)
 
     async def create(self, request: RunRequest) -> Place:
         self.requests.append(request)

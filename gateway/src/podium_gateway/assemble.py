@@ -25,6 +25,7 @@ from podium_gateway.sessions.core import Sessions
 from podium_gateway.sessions.reports import Reports
 from podium_gateway.sessions.runs import Runs
 from podium_gateway.sessions.stored import StoredSessions
+from podium_gateway.sessions.strays import Strays
 from podium_gateway.sessions.tokens import RunTokens
 from podium_gateway.settings import Settings
 from podium_gateway.store.artifacts import Artifacts
@@ -52,6 +53,7 @@ class Gateway:
     operation_log: OperationLog
     extractor: Extractor
     tunnels: Tunnels
+    strays: Strays
     accounts: Accounts
     keyring: Keyring
 
@@ -130,6 +132,7 @@ def assemble(settings: Settings, database: Database, placement: Placement) -> Ga
         operation_log=operation_log,
         extractor=extractor,
         tunnels=tunnels,
+        strays=Strays(provisioner, records),
         accounts=accounts,
         keyring=keyring,
     )

@@ -16,6 +16,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from podium_gateway.declared import SettingsError
 from podium_gateway.provision.local.adapter import LocalProvisioner
 from podium_gateway.provision.local.child import Limits
 from podium_gateway.provision.local.folders import Folders
@@ -27,7 +28,7 @@ from podium_gateway.settings import Settings
 from podium_protocol.sessions import Destinations
 from podium_protocol.signing import RequestSigner
 
-__all__ = ["Placement", "on_this_machine"]
+__all__ = ["Placement", "in_a_cluster", "on_this_machine"]
 
 BACKLOG: Final = 256
 """Reports that may wait to be accepted: agents keep their connections."""
@@ -66,6 +67,46 @@ async def on_this_machine(settings: Settings, environ: Mapping[str, str], *, uid
         )
     finally:
         await provisioner.close()
+
+
+@asynccontextmanager
+async def in_a_cluster(settings: Settings) -> AsyncIterator[Placement]:
+    """Browsers as pods. Raises `SettingsError` without a usable key or the address of a cluster."""
+    # Only here: the cluster's client library costs a gateway 36 MB that one on a laptop has no use for.
+    from podium_gateway.provision.kubernetes.adapter import KubernetesProvisioner, Times
+    from podium_gateway.provision.kubernetes.agent_key import read_agent_key
+    from podium_kube.client import ApiClient
+    from podium_kube.errors import KubeError
+
+    signer, secret = read_agent_key(settings.agent_key_file)
+    kubeconfig = None if settings.kubeconfig == Path() else settings.kubeconfig
+    try:
+        client = await ApiClient.connect(kubeconfig=kubeconfig, user_agent="podium-gateway")
+    except KubeError as error:
+        raise SettingsError(f"KUBECONFIG: {error}") from error
+    provisioner = KubernetesProvisioner(
+        client,
+        namespace=settings.namespace,
+        pool=settings.pool,
+        signer=signer,
+        times=Times(start=settings.start_timeout, stop=settings.stop_grace, answer=settings.agent_timeout),
+    )
+    await provisioner.open()
+    try:
+        yield Placement(
+            provisioner,
+            node=f"kubernetes-{settings.namespace}",
+            token_secret=secret,
+            destinations=lambda token: Destinations(url=settings.internal_url, token=token),
+            listen=lambda: _listen_on(*settings.internal_address()),
+        )
+    finally:
+        await provisioner.close()
+
+
+def _listen_on(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 def _listen_at(path: Path) -> socket.socket:

@@ -24,8 +24,9 @@ from starlette.types import ASGIApp
 from podium_gateway.accounts import ensure_first_user
 from podium_gateway.assemble import Gateway, assemble
 from podium_gateway.banner import banner
+from podium_gateway.declared import SettingsError
 from podium_gateway.home import prepare_home
-from podium_gateway.placement import Placement, on_this_machine
+from podium_gateway.placement import Placement, in_a_cluster, on_this_machine
 from podium_gateway.provision.local.folders import HomeInUse, hold_home
 from podium_gateway.settings import Settings
 from podium_gateway.store.database import Database
@@ -59,7 +60,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> None:
     try:
         with hold_home(settings.home), _listen(settings) as listener:
             uvloop.run(_serve(settings, environ, listener))
-    except (HomeInUse, PermissionError) as error:
+    except (HomeInUse, PermissionError, SettingsError) as error:
         sys.exit(f"podium: {error}")
 
 
@@ -81,6 +82,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], listener: socke
         with placement.listen() as inside:
             async with _serving(gateway.internal, inside, name="internal"), Tasks("gateway") as tasks:
                 tasks.start(gateway.tunnels.watch_keys(gateway.accounts.revoked_among), name="revoked-keys")
+                tasks.start(gateway.strays.watch(), name="strays")
                 async with _serving(gateway.public, listener, name="public") as server:
                     sys.stdout.write(told)
                     sys.stdout.flush()
@@ -96,7 +98,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], listener: socke
 
 
 def _placed(settings: Settings, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Placement]:
-    return on_this_machine(settings, environ, uid=os.geteuid())
+    return in_a_cluster(settings) if settings.in_cluster else on_this_machine(settings, environ, uid=os.geteuid())
 
 
 async def _first_words(settings: Settings, gateway: Gateway, *, port: int) -> str:

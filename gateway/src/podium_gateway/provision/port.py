@@ -4,7 +4,7 @@ A run is ordered and created once, ends once, and its end is told once to whoeve
 is asked for the end of a run it does not know does nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -100,6 +100,9 @@ class Provisioner(Protocol):
 
         Also ends a run that is still being created.
         """
+
+    def unknown(self) -> Collection[RunKey]:
+        """Runs that live there and that this process neither ordered nor adopted; `end` ends them too."""
 
     def attached(self, key: RunKey) -> None:
         """The run's browser is in its caller's hands: what was put off for its sake may begin."""

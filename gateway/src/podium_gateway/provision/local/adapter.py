@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Collection
 from typing import Final
 
 from podium_gateway.agents import AgentClient
@@ -100,6 +101,10 @@ class LocalProvisioner:
 
     async def look(self, key: RunKey) -> None:
         """See `Provisioner`: a child's death is noticed as it happens."""
+
+    def unknown(self) -> Collection[RunKey]:
+        """See `Provisioner`: what another process left was removed by `open`."""
+        return ()
 
     async def create(self, request: RunRequest) -> Place:
         """See `Provisioner`."""

@@ -1,0 +1,294 @@
+"""The Kubernetes provisioner: runs mapped to BrowserSessions, all of them followed on one watch."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from podium_gateway.agents import AgentClient
+from podium_gateway.errors import CapacityExhausted, ShuttingDown, Unavailable
+from podium_gateway.provision.kubernetes.farewell import heeded
+from podium_gateway.provision.kubernetes.held import Held
+from podium_gateway.provision.kubernetes.manifest import POOLS, SESSIONS, manifest_of
+from podium_gateway.provision.kubernetes.naming import name_of_run
+from podium_gateway.provision.kubernetes.refusals import refusal_of
+from podium_gateway.provision.kubernetes.routes import Pool, Route, pool_of, route_of
+from podium_gateway.provision.port import OnEnded, Place, RunEnded, RunKey, RunRequest, StartFailed
+from podium_gateway.tasks import Tasks
+from podium_kube.client import ApiClient
+from podium_kube.errors import AlreadyExists, KubeError, NotFound
+from podium_kube.informer import Informer, Selection
+from podium_protocol.reasons import EndReason
+from podium_protocol.sessions import EndRequest
+from podium_protocol.signing import RequestSigner
+from podium_system.splice import Target
+
+__all__ = ["KubernetesProvisioner", "Times"]
+
+log = logging.getLogger(__name__)
+
+LATE: Final = 5.0
+"""Seconds beyond the start timeout until we give up ourselves: the operator ends what does not start, and says why."""
+SURE: Final = 2.0
+"""Seconds without news of a start until the API server is asked, once: above any warm start, and most cold ones."""
+ASK_AGAIN: Final = 1.0
+"""Seconds between two questions after a run whose agent cannot be reached, whoever doubts it."""
+STRAY: Final = 60.0
+"""Seconds a BrowserSession may be nobody's: another gateway's order is known to it, and to the store, long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds."""
+
+    start: float
+    stop: float
+    """For saving state and closing, after the end was asked for."""
+    answer: float
+
+
+class KubernetesProvisioner:
+    """Implements `Provisioner` with one BrowserSession a run; `open` before use, `close` after."""
+
+    outlives = True
+
+    def __init__(self, client: ApiClient, *, namespace: str, pool: str, signer: RequestSigner, times: Times) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._pool = pool
+        self._signer = signer
+        self._times = times
+        self._routes = Informer(client, Selection(SESSIONS, namespace), trim=route_of, on_change=self._changed)
+        only = Selection(POOLS, namespace, field_selector=f"metadata.name={pool}")
+        self._pools: Informer[Pool] = Informer(client, only, trim=pool_of, on_change=lambda *_: None)
+        self._held: dict[RunKey, Held] = {}
+        self._names: dict[str, Held] = {}
+        self._live = 0
+        self._ordering = 0
+        self._on_ended: OnEnded = lambda ended: None
+        self._tasks = Tasks("kubernetes")
+        self._closing = False
+
+    async def open(self) -> None:
+        """Begin to watch. An API server that does not answer yet is waited for behind the scenes."""
+        self._tasks.start(self._routes.run(), name="sessions")
+        self._tasks.start(self._pools.run(), name="pools")
+
+    def subscribe(self, on_ended: OnEnded) -> None:
+        """See `Provisioner`."""
+        self._on_ended = on_ended
+
+    def ready(self) -> bool:
+        """See `Provisioner`: once everything was listed. An outage later changes nothing for those that run."""
+        return self._routes.synced.is_set() and self._pools.synced.is_set() and not self._closing
+
+    def warm(self) -> int:
+        """See `Provisioner`."""
+        pool = self._pools.get(self._pool)
+        return 0 if pool is None else pool.warm
+
+    def attached(self, key: RunKey) -> None:
+        """See `Provisioner`: the operator refills at its own pace."""
+
+    async def order(self, request: RunRequest) -> None:
+        """See `Provisioner`: one POST."""
+        self._admit()
+        held = self._hold(request)
+        self._ordering += 1
+        try:
+            body = manifest_of(request, pool=self._pool, start_timeout=self._times.start)
+            self._routes.learn(await self._client.create(SESSIONS, body, namespace=self._namespace))
+        except AlreadyExists:
+            log.info("order_known", extra={"resource": held.name})  # an earlier attempt, whose answer was lost
+        except KubeError as error:
+            self._let_go(held)
+            raise refusal_of(error) from error
+        except BaseException:
+            self._let_go(held)
+            raise
+        finally:
+            self._ordering -= 1
+
+    def _admit(self) -> None:
+        """From memory; the cluster's own quotas have the last word. Raises `PodiumError`."""
+        if self._closing:
+            raise ShuttingDown
+        if not self.ready():
+            raise Unavailable("the cluster has not answered yet")
+        pool = self._pools.get(self._pool)
+        if pool is None:
+            raise Unavailable(f"the cluster has no browser pool {self._pool}", retry_after=LATE)
+        if self._live + self._ordering >= pool.most:
+            raise CapacityExhausted
+
+    async def create(self, request: RunRequest) -> Place:
+        """See `Provisioner`."""
+        held = self._held[request.key]
+        return self._placed(held, await self._settled(held))
+
+    async def adopt(self, request: RunRequest) -> Place:
+        """See `Provisioner`. Waits for the first list, however long the API server is away: until then nobody knows."""
+        held = self._hold(request)
+        await self._routes.synced.wait()
+        if self._routes.get(held.name) is None:
+            self._let_go(held)
+            raise StartFailed(EndReason.NODE_LOST, "the browser was gone when the service came back")
+        return self._placed(held, await self._settled(held))
+
+    async def look(self, key: RunKey) -> None:
+        """See `Provisioner`: one GET, and not more than one a second."""
+        if (held := self._held.get(key)) is not None and asyncio.get_running_loop().time() - held.looked >= ASK_AGAIN:
+            await self._ask(held)
+
+    def unknown(self) -> Collection[RunKey]:
+        """See `Provisioner`."""
+        before = time.time() - STRAY
+        found = self._routes.snapshot().values()
+        return [r.key for r in found if r.session_uid and r.live and r.created < before and r.key not in self._held]
+
+    async def end(self, key: RunKey, *, reason: EndReason, message: str = "") -> None:
+        """See `Provisioner`: a word to the agent, which saves and exits; what cannot hear it is deleted."""
+        held = self._held.get(key) or self._stray(key)
+        if held is None:
+            return
+        if held.ending is None:
+            held.wish = (reason, message)
+            held.moved.set()
+            held.ending = self._tasks.start(self._end(held, reason, message), name=f"end-{held.name}")
+        await asyncio.shield(held.ending)
+
+    async def close(self) -> None:
+        """See `Provisioner`."""
+        self._closing = True
+        await self._tasks.close()
+        for held in list(self._held.values()):
+            if held.agent is not None:
+                await held.agent.close()
+        await self._client.close()
+
+    def _hold(self, request: RunRequest) -> Held:
+        held = Held(request.key, name_of_run(request.session_id, request.key), headless=request.headless)
+        self._held[held.key] = self._names[held.name] = held
+        return held
+
+    def _let_go(self, held: Held) -> None:
+        self._held.pop(held.key, None)
+        self._names.pop(held.name, None)
+        held.over.set()
+
+    def _stray(self, key: RunKey) -> Held | None:
+        """A run that lives here and that nobody of this process asked for."""
+        return next((Held(key, name) for name, route in self._routes.snapshot().items() if route.key == key and route.live), None)
+
+    async def _settled(self, held: Held) -> Route:
+        """The run's route, once it is ready. Raises `StartFailed`; then it is not held any more."""
+        try:
+            async with asyncio.timeout(self._times.start + LATE):
+                return await self._ready(held)
+        except TimeoutError:
+            route = self._routes.get(held.name)
+            self._let_go(held)
+            await self._delete(held)
+            waited = route.why() if route is not None else ""
+            message = f"the browser was not ready after {self._times.start:g} s" + (f": {waited}" if waited else "")
+            raise StartFailed(EndReason.START_TIMEOUT, message) from None
+        except StartFailed:
+            self._let_go(held)
+            raise
+
+    async def _ready(self, held: Held) -> Route:
+        seen, asked = False, False
+        while True:
+            held.moved.clear()
+            if held.wish is not None:
+                raise StartFailed(*held.wish)
+            route = self._routes.get(held.name)
+            if route is not None and route.ended is not None:
+                raise StartFailed(route.ended, route.message)
+            if held.missing or (route is None and seen) or (route is not None and route.deleting):
+                raise StartFailed(EndReason.REQUESTED, "its BrowserSession was deleted")
+            if route is not None and route.ready:
+                return route
+            seen = seen or route is not None
+            try:
+                async with asyncio.timeout(None if asked else SURE):
+                    await held.moved.wait()
+            except TimeoutError:
+                asked = True
+                await self._ask(held)
+
+    def _placed(self, held: Held, route: Route) -> Place:
+        pool = self._pools.get(self._pool)
+        usual = pool.headless if pool is not None else False
+        held.agent = self._agent_at(route)
+        log.info("session_placed", extra={"resource": route.name, "node": route.node, "launch": route.launch})
+        return Place(held.agent, launch=route.launch, node=route.node, headless=usual if route.headless is None else route.headless)
+
+    def _agent_at(self, route: Route) -> AgentClient:
+        agent = AgentClient(Target(host=route.host, port=route.port), signer=self._signer, timeout=self._times.answer)
+        agent.speak_for(route.session_uid, route.run)
+        return agent
+
+    def _changed(self, name: str, old: Route | None, new: Route | None) -> None:
+        self._live += self._counts(new) - self._counts(old)
+        held = self._names.get(name)
+        if held is None:
+            return
+        held.moved.set()
+        if held.agent is None or held.ending is not None:
+            return
+        if new is None or new.deleting:  # its pod is being told; what it saves is waited for
+            held.ending = self._tasks.start(
+                self._end(held, EndReason.REQUESTED, "its BrowserSession was deleted"), name=f"end-{name}"
+            )
+        elif new.ended is not None:
+            self._tell(held, new.ended, new.message)
+
+    def _counts(self, route: Route | None) -> int:
+        return int(route is not None and route.live and route.pool == self._pool)
+
+    def _tell(self, held: Held, reason: EndReason, message: str) -> None:
+        if self._held.get(held.key) is not held:
+            return
+        self._let_go(held)
+        if held.agent is not None:
+            self._tasks.start(held.agent.close(), name=f"close-{held.name}")
+            self._on_ended(RunEnded(held.key, reason, message))
+
+    async def _end(self, held: Held, reason: EndReason, message: str) -> None:
+        route, agent, own = self._routes.get(held.name), held.agent, None
+        if agent is None and route is not None and route.ready:
+            agent = own = self._agent_at(route)
+        request = EndRequest(reason=reason, message=message)
+        try:
+            # One that ended in good order is left to the operator, which writes down why, for people to read.
+            if agent is None or not await heeded(agent, request, limit=self._times.stop):
+                await self._delete(held)
+        finally:
+            if own is not None:
+                await own.close()
+        if held.agent is not None:  # otherwise whoever waits for its start has seen the wish
+            self._tell(held, reason, message)
+
+    async def _delete(self, held: Held) -> None:
+        try:
+            await self._client.delete(SESSIONS, held.name, namespace=self._namespace)
+        except NotFound:
+            return
+        except KubeError as error:  # found as nobody's later, and ended then
+            log.warning("session_not_deleted", extra={"resource": held.name, "error": str(error)})
+
+    async def _ask(self, held: Held) -> None:
+        """Read the run's BrowserSession from the API server."""
+        held.looked = asyncio.get_running_loop().time()
+        try:
+            self._routes.learn(await self._client.get(SESSIONS, held.name, namespace=self._namespace))
+        except NotFound:
+            held.missing = True
+            held.moved.set()
+            if held.agent is not None and held.ending is None:
+                self._tell(held, EndReason.REQUESTED, "its BrowserSession was deleted")
+        except KubeError as error:
+            log.warning("session_not_read", extra={"resource": held.name, "error": str(error)})
