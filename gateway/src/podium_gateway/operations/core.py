@@ -13,10 +13,10 @@ from podium_gateway.errors import BrowserFailed, Internal, PodiumError
 from podium_gateway.operations.details import NAMES, Request, details_of
 from podium_gateway.operations.log import Done, Image, OperationLog
 from podium_gateway.operations.readable import Extractor
+from podium_gateway.operations.tree import Tree
 from podium_gateway.sessions.catalog import LiveSession
 from podium_gateway.sessions.core import Sessions
 from podium_protocol.operations import (
-    AccessibilityTree,
     Acted,
     Action,
     ElementImage,
@@ -69,10 +69,10 @@ class Operations:
         async with self._running(live, request) as one:
             return await one.ask("location", request, Geolocation, limit=LOCATION_LIMIT)
 
-    async def tree(self, live: LiveSession, request: ReadTree) -> AccessibilityTree:
+    async def tree(self, live: LiveSession, request: ReadTree) -> Tree:
         """The accessibility tree; its refs hold until the next one of that page."""
         async with self._running(live, request) as one:
-            return await one.ask("tree", request, AccessibilityTree, limit=request.timeout)
+            return Tree.of((await one.agent.operate("tree", request, limit=request.timeout)).content)
 
     async def html(self, live: LiveSession, request: Html) -> bytes:
         """The document as it is now, UTF-8."""

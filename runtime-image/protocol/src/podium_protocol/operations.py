@@ -168,7 +168,7 @@ class Node(BaseModel):
 
 
 class AccessibilityTree(BaseModel):
-    """The tree as a list, in document order."""
+    """The tree as a list, in document order. `nodes` comes last in its JSON: the gateway passes them on without reading them."""
 
     url: str
     title: str
