@@ -1,6 +1,7 @@
 """A client's socket handed on to the next process: what was sent early, what goes wrong, and who may ask for it."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from podium_system.handover import OFFER
@@ -40,6 +41,17 @@ async def test_the_one_that_handed_it_on_keeps_no_socket_of_the_client():
         assert first.transport.is_closing()
         await client.write(b"still there")
         assert await end.exactly(11) == b"still there"
+
+
+async def test_a_child_of_the_carrier_does_not_inherit_the_socket():
+    async with handing_hop() as between:
+        before = _inheritable()
+        await between.opened()
+        assert _inheritable() == before
+
+
+def _inheritable() -> set[int]:
+    return {fd for fd in map(int, os.listdir("/proc/self/fd")) if os.path.exists(f"/proc/self/fd/{fd}") and os.get_inheritable(fd)}
 
 
 async def test_a_refusal_is_the_first_relay_s_to_tell():

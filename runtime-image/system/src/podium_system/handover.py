@@ -176,6 +176,7 @@ async def _receive(loop: asyncio.AbstractEventLoop, giver: asyncio.Transport) ->
         _, fds, _, _ = socket.recv_fds(raw, 1, 1)
         if not fds:
             raise ConnectionResetError("no socket was given")
+        os.set_inheritable(fds[0], False)  # or a viewer's VNC server, started later, would keep it open
         given = socket.socket(fileno=fds[0])
         try:
             given.setblocking(False)
