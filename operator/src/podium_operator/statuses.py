@@ -40,6 +40,7 @@ class Bound:
     """An agent that accepted the session, and what it said of Chromium's sandbox."""
 
     pod_uid: str
+    port: int = AGENT_PORT
     sandbox: SandboxState | None = None
 
 
@@ -124,6 +125,7 @@ def ready(session: BrowserSession, pool: BrowserPool | None, pod: PodRecord, bou
         started_at=_time(begun),
         ready_at=_time(now),
         expires_at=None if expires is None else _time(expires),
+        port=bound.port,
         **_place(pod),
     )
 
@@ -164,12 +166,11 @@ def _status(session: BrowserSession, wanted: list[Wanted], *, now: float, **fiel
 
 def _place(pod: PodRecord | None) -> dict[str, object]:
     if pod is None:
-        return {"pod_name": None, "pod_uid": None, "pod_ip": None, "port": None, "node_name": None}
+        return {"pod_name": None, "pod_uid": None, "pod_ip": None, "node_name": None}
     return {
         "pod_name": pod.name,
         "pod_uid": pod.uid,
         "pod_ip": pod.ip or None,
-        "port": AGENT_PORT,
         "node_name": pod.node or None,
     }
 

@@ -1,0 +1,181 @@
+"""One operator, put together: what watches tell goes into the state, the state names keys, workers look at them.
+
+Knows nothing of kopf: `feed` brings the sessions and pools, or a test does.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from prometheus_client import generate_latest
+from pydantic import ValidationError
+
+from podium_crds.pools import BrowserPool
+from podium_crds.sessions import BrowserSession
+from podium_kube.backoff import Backoff
+from podium_kube.client import ApiClient
+from podium_kube.errors import KubeError
+from podium_kube.informer import Informer, Selection
+from podium_kube.resources import PODS, Json
+from podium_operator.agents import Agents
+from podium_operator.execute import Executor
+from podium_operator.metrics import Metrics
+from podium_operator.probes import Page
+from podium_operator.reconcile import Reconciler
+from podium_operator.records import PodRecord, trim
+from podium_operator.resources import BROWSER_PODS, POOLS, SESSIONS
+from podium_operator.settings import Settings
+from podium_operator.state import State
+from podium_operator.tell import Teller
+from podium_operator.work import Deadlines, WorkQueue
+from podium_protocol.signing import RequestSigner
+
+__all__ = ["Operator"]
+
+log = logging.getLogger(__name__)
+
+SILENT: Final = 150.0
+"""Seconds without a word from a watch until it is taken for dead: bookmarks come every minute."""
+STUCK: Final = 60.0
+"""Seconds a key may wait for a worker."""
+
+
+class Operator:
+    """Everything between the watches and the API server's writes."""
+
+    def __init__(
+        self, client: ApiClient, settings: Settings, *, signer: RequestSigner, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._clock = clock
+        self.metrics = Metrics()
+        keys = {signer.key_id: signer.public_key()}
+        self.queue = WorkQueue(backoff=Backoff(0.05, 30.0, random=random.random), clock=time.monotonic)
+        self.deadlines = Deadlines(self.queue.add, clock=clock)
+        self.state = State(self.queue.add, keys=keys)
+        selection = Selection(PODS, settings.namespace, label_selector=BROWSER_PODS)
+        self.pods: Informer[PodRecord] = Informer(client, selection, trim=trim, on_change=self.state.pod_changed)
+        executor = Executor(
+            client=client,
+            namespace=settings.namespace,
+            state=self.state,
+            pods=self.pods,
+            agents=Agents(signer, address=settings.agent_address, port=settings.agent_port, timeout=settings.agent_timeout),
+            teller=Teller(client, namespace=settings.namespace, instance=settings.identity),
+            metrics=self.metrics,
+            keys=keys,
+            backoff=Backoff(0.1, 5.0, random=random.random),
+            clock=clock,
+        )
+        self.reconciler = Reconciler(state=self.state, queue=self.queue, deadlines=self.deadlines, executor=executor, clock=clock)
+        self.ready = asyncio.Event()
+        """Everything has been listed once, and the workers work."""
+
+    async def run(self) -> None:
+        """Work until cancelled. Nothing is decided before everything has been seen once."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.pods.run(), name="pods")
+            await self.pods.synced.wait()
+            await self._first_comparison()
+            group.create_task(self._compare_now_and_then(), name="resync")
+            self.ready.set()
+            log.info("operator_ready", extra={"sessions": len(self.state.sessions), "pods": len(self.pods)})
+            await self.reconciler.run(self._settings.workers)
+
+    def session_event(self, kind: str | None, body: Json) -> None:
+        """What a watch says of a session."""
+        if kind == "DELETED":
+            self.state.drop_session(body["metadata"]["name"], body["metadata"]["uid"])
+        elif (session := _read(BrowserSession, body)) is not None:
+            self.state.put_session(session)
+
+    def pool_event(self, kind: str | None, body: Json) -> None:
+        """What a watch says of a pool."""
+        if kind == "DELETED":
+            self.state.drop_pool(body["metadata"]["name"], body["metadata"]["uid"])
+        elif (pool := _read(BrowserPool, body)) is not None:
+            self.state.put_pool(pool)
+
+    async def compare(self) -> None:
+        """Read every session and pool once, and take what was missed on the way. Raises `KubeError`."""
+        pools = await self._client.list(POOLS, namespace=self._settings.namespace)
+        for body in pools.items:
+            self.pool_event(None, body)
+        self._drop_missing(self.state.pools, pools.items, int(pools.version), self.state.drop_pool)
+        sessions = await self._client.list(SESSIONS, namespace=self._settings.namespace)
+        for body in sessions.items:
+            self.session_event(None, body)
+        self._drop_missing(self.state.sessions, sessions.items, int(sessions.version), self.state.drop_session)
+
+    def healthz(self) -> Page:
+        """Whether a restart would help."""
+        problem = self.problem()
+        return Page(503, f"{problem}\n".encode()) if problem else Page(200, b"ok\n")
+
+    def readyz(self) -> Page:
+        """Whether it works: it leads, and has seen everything once."""
+        return Page(200, b"ok\n") if self.ready.is_set() else Page(503, b"not leading yet\n")
+
+    def metrics_page(self) -> Page:
+        """What Prometheus reads."""
+        metrics = self.metrics
+        metrics.queue_depth.set(len(self.queue))
+        metrics.queue_age.set(self.queue.oldest())
+        metrics.retries.set(self.queue.retries)
+        metrics.watch_age.set(self.pods.age())
+        for name in self.state.pools:
+            view = self.state.pool_view(name, self._clock())
+            if view is not None:
+                metrics.warm_ready.labels(pool=name).set(sum(pod.ready and pod.live for pod in view.warm))
+                metrics.claimed.labels(pool=name).set(view.claimed)
+        return Page(200, generate_latest(metrics.registry), "text/plain; version=0.0.4; charset=utf-8")
+
+    def problem(self) -> str:
+        """What is wrong with this process, or nothing. An API server that is away is not: restarting helps nobody then."""
+        if not self.ready.is_set():
+            return ""
+        if self.queue.oldest() > STUCK:
+            return f"a key has waited for {self.queue.oldest():.0f} s"
+        if self.pods.age() > SILENT and self.pods.counts.failures == 0:
+            return f"the pods' watch has been silent for {self.pods.age():.0f} s"
+        return ""
+
+    async def _first_comparison(self) -> None:
+        pauses = Backoff(0.2, 10.0, random=random.random)
+        failures = 0
+        while True:
+            try:
+                await self.compare()
+                return
+            except KubeError as error:
+                failures += 1
+                log.warning("first_list_failed", extra={"error": str(error)})
+                await asyncio.sleep(pauses.delay(failures))
+
+    async def _compare_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.resync)
+            try:
+                await self.compare()
+            except KubeError as error:
+                log.warning("resync_failed", extra={"error": str(error)})
+
+    @staticmethod
+    def _drop_missing(known: dict[str, Any], items: list[Json], version: int, drop: Callable[[str, str], None]) -> None:
+        listed = {body["metadata"]["name"] for body in items}
+        for name, thing in list(known.items()):
+            if name not in listed and int(thing.metadata.resource_version or 0) <= version:
+                drop(name, thing.metadata.uid)
+
+
+def _read(kind: Any, body: Json) -> Any:
+    try:
+        return kind.read(body)
+    except ValidationError as error:
+        name = body.get("metadata", {}).get("name")
+        log.warning("object_not_understood", extra={"object": name, "problems": error.error_count()})
+        return None
