@@ -35,11 +35,11 @@ class FakePodAgents:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        runner = web.ServerRunner(web.Server(self._serve))
+        runner = web.ServerRunner(web.Server(self._serve), shutdown_timeout=1)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         # All addresses: 127.0.0.0/8 cannot be bound as a whole.
-        await web.TCPSite(runner, "0.0.0.0", self.port, backlog=1024, shutdown_timeout=1).start()
+        await web.TCPSite(runner, "0.0.0.0", self.port, backlog=1024).start()
         self.port = runner.addresses[0][1]
         return self
 
@@ -51,7 +51,7 @@ class FakePodAgents:
         pod = self._kubelet.pod_at(request.transport.get_extra_info("sockname")[0])
         if pod is None or pod["metadata"]["name"] in self.deaf:
             request.transport.abort()
-            raise ConnectionResetError("nobody has this address")
+            return web.Response(status=499)  # nobody is there to read it
         self.requests[request.path] += 1
         if request.path == "/healthz":
             return web.json_response({})
