@@ -14,6 +14,7 @@ from podium_gateway.faces.rbs.sessions import sessions
 from podium_gateway.faces.rbs.sockets import devtools_sockets
 from podium_gateway.faces.rbs.stored import stored_sessions
 from podium_gateway.faces.rbs.vnc import live_page, live_sockets, novnc_files
+from podium_gateway.faces.routes import SCHEMES
 from podium_gateway.faces.sapi.artifacts import artifacts, linked_artifacts
 from podium_gateway.faces.sapi.health import session_health
 from podium_gateway.faces.sapi.records import records
@@ -30,8 +31,9 @@ in the query. Connecting to `/ws/{session_id}` creates the session where there i
 
 class _Podium(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """Without FastAPI's 422 and its bodies: a request that is not valid is answered with 400 here."""
+        """With the ways to say a key; without FastAPI's 422 and its bodies: what is not valid is answered with 400 here."""
         api = super().openapi()
+        api["components"]["securitySchemes"] = SCHEMES
         for operation in (operation for methods in api["paths"].values() for operation in methods.values()):
             operation["responses"].pop("422", None)
         for name in ("HTTPValidationError", "ValidationError"):

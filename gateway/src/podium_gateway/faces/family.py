@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
-from podium_gateway.faces.routes import SIGNED, SignedRoute, in_path
+from podium_gateway.faces.routes import SignedRoute, in_path
 from podium_gateway.faces.wire import ErrorBody
 
 __all__ = ["FAULTS", "router"]
@@ -39,7 +39,7 @@ def router(*, user_scoped: bool, tag: str, of: str = "sessions") -> APIRouter:
         prefix=f"/api/users/{{user_id}}/{of}" if user_scoped else f"/api/{of}",
         tags=[f"{tag} (user in the path)" if user_scoped else tag],
         route_class=_Route,
-        dependencies=[*SIGNED, *([in_path] if user_scoped else [])],
+        dependencies=[in_path] if user_scoped else [],
         responses={**FAULTS, **(_OTHERS if user_scoped else {})},
         generate_unique_id_function=lambda route: f"{route.name}_of_user" if user_scoped else route.name,
     )

@@ -5,19 +5,34 @@ FastAPI reads and parses a body before it runs dependencies, so a dependency wou
 """
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Request, Response, Security
+from fastapi import Depends, Path, Request, Response
 from fastapi.routing import APIRoute
-from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBearer
 
 from podium_gateway.faces.context import admit
 
-__all__ = ["SIGNED", "SessionId", "SignedRoute", "in_path"]
+__all__ = ["SCHEMES", "SessionId", "SignedRoute", "in_path"]
+
+SCHEMES: Final[dict[str, dict[str, str]]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key as a Bearer token."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
+    "query": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "access_token",
+        "description": "An API key; also as `api_key` or `token`.",
+    },
+}
+"""The ways to say a key, as OpenAPI has them. FastAPI's own classes would look for it again in every request."""
 
 
 class SignedRoute(APIRoute):
     """Give it to a router as `route_class`; the handler gets the caller as `Called`."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.openapi_extra = {**(self.openapi_extra or {}), "security": [{name: []} for name in SCHEMES]}
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The route's handler behind the question who is asking."""
@@ -28,15 +43,6 @@ class SignedRoute(APIRoute):
             return await handler(request)
 
         return signed
-
-
-# These three only describe: `SignedRoute` has asked before they are looked at.
-_BEARER = HTTPBearer(auto_error=False, scheme_name="bearer", description="An API key as a Bearer token.")
-_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="header", description="An API key.")
-_QUERY = APIKeyQuery(
-    name="access_token", auto_error=False, scheme_name="query", description="An API key; also as `api_key` or `token`."
-)
-SIGNED = [Security(_BEARER), Security(_HEADER), Security(_QUERY)]
 
 
 async def _in_path(user_id: Annotated[str, Path(description="The caller's own user id.", examples=["local"])]) -> None:

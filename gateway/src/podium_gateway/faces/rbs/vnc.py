@@ -22,7 +22,7 @@ from podium_gateway.errors import Forbidden, NoScreen, PodiumError
 from podium_gateway.faces.context import Called, Service, admit, parts_of
 from podium_gateway.faces.links import Links
 from podium_gateway.faces.rendering import rendered
-from podium_gateway.faces.routes import SIGNED, SessionId, SignedRoute, in_path
+from podium_gateway.faces.routes import SessionId, SignedRoute, in_path
 from podium_gateway.faces.wire import ErrorBody
 from podium_gateway.tunnels import TunnelOwner
 
@@ -80,7 +80,7 @@ def _policy(nonce: str, links: Links) -> str:
 
 def live_page() -> APIRouter:
     """The page itself."""
-    routes = APIRouter(route_class=SignedRoute, dependencies=[*SIGNED, in_path], tags=["Live view"])
+    routes = APIRouter(route_class=SignedRoute, dependencies=[in_path], tags=["Live view"])
 
     @routes.get("/users/{user_id}/vnc/{session_id}", summary="Watch a session", response_class=HTMLResponse, responses=_FAULTS)
     async def watch(request: Request, parts: Service, caller: Called, session_id: SessionId) -> HTMLResponse:
