@@ -22,7 +22,7 @@ CHECKS: dict[str, list[str | Path]] = {
     "module sizes": [PYTHON, "-B", "scripts/module_sizes.py"],
     "generated files": [PYTHON, "-B", "scripts/generate.py", "--check"],
     "locked dependencies": [PYTHON, "-m", "pip", "--disable-pip-version-check", "check"],
-    "unit tests": [BIN / "pytest", "-q", "-m", "not browser and not chart"],
+    "unit tests": [BIN / "pytest", "-q", "-m", "not browser and not chart and not cluster"],
 }
 LONGEST = 10 * 60
 """Seconds one check may take; mypy without its cache needed 40 on two busy cores."""

@@ -3,34 +3,46 @@
 import os
 import sys
 
-from debian_packages import FONTS, FOR_TEST, NODE, Part, provide
+from debian_packages import CERTIFICATES, FONTS, FOR_CLUSTER, FOR_TEST, GO, NODE, Part, provide
 from node_packages import prepare_node
 from progress import fail, say
 from python_packages import VENV, prepare_python
 
+CLUSTER = "cluster"
+NEEDED = {"browser": FOR_TEST, "chart": (GO, CERTIFICATES), CLUSTER: (*FOR_TEST, *FOR_CLUSTER)}
+"""What each tier beside the unit tests needs of the distribution; they are pytest markers."""
+
 
 def main() -> None:
-    """Run the tiers this machine can run: `unit` anywhere, `browser` where Chromium, a screen and Node are."""
-    missing = provide(FOR_TEST)
+    """Run the tiers this machine can run, and say of each of the others why it cannot."""
+    missing = provide([part for part in {part: None for parts in NEEDED.values() for part in parts} if _wanted(part)])
     prepare_python()
-    why_not = _browser_tier(missing, node_ready=prepare_node())
-    if why_not:
-        line = f"the browser tier cannot run here: {why_not}"
+    node_ready = prepare_node()
+    reasons = {tier: reason for tier in NEEDED if (reason := _why_not(tier, missing, node_ready=node_ready))}
+    for tier, reason in reasons.items():
+        line = f"the {tier} tier cannot run here: {reason}"
         if os.environ.get("CI") == "true":
             raise fail(f"{line}. With CI=true that is a failure.")
-        say(f"{line}; running the unit tier only")
-    selection = ["-m", "not browser"] if why_not else []
+        say(line)
+    selection = ["-m", " and ".join(f"not {tier}" for tier in reasons)] if reasons else []
     sys.stdout.flush()
     pytest = str(VENV / "bin" / "pytest")
     os.execv(pytest, [pytest, *selection, *sys.argv[1:]])
 
 
-def _browser_tier(missing: list[Part], *, node_ready: bool) -> str | None:
-    """Why the browser tier cannot run, or None."""
-    needed = [part for part in missing if part is not FONTS]
+def _wanted(part: Part) -> bool:
+    """Nobody but root is asked to install what only root's cluster needs."""
+    return os.geteuid() == 0 or part in NEEDED["browser"] or part in NEEDED["chart"]
+
+
+def _why_not(tier: str, missing: list[Part], *, node_ready: bool) -> str | None:
+    """Why a tier cannot run, or None."""
+    needed = [part for part in NEEDED[tier] if part in missing and part is not FONTS]
+    if tier == CLUSTER and os.geteuid() != 0:
+        return "the embedded cluster needs root"
     if needed:
         return f"missing {', '.join(part.package for part in needed)}"
-    if not node_ready and not set(NODE) & set(missing):
+    if tier != "chart" and not node_ready and not set(NODE) & set(missing):
         return "npm could not install puppeteer-core"
     return None
 

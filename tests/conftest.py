@@ -1,5 +1,49 @@
-"""Fixtures that tests of several packages share; what they are made of is in `support`."""
+"""Fixtures that tests of several packages share; what they are made of is in `support` and `cluster`."""
 
-from support.podium import podium
+from collections.abc import Iterator
 
-__all__ = ["podium"]
+import pytest
+
+from cluster.__main__ import choose
+from cluster.installation import Installation, bring_podium
+from cluster.places import Places
+from support.cluster_podium import InCluster
+from support.podium import Podium
+from support.target import Local, Target
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test that looks at processes of this machine runs on the local target only."""
+    here = [item for item in items if not (item.get_closest_marker("local") and item.get_closest_marker("cluster"))]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(here)])
+    items[:] = here
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Installation]:
+    """Podium in the test cluster: the one that is up, brought up to date, or one that is up for this run only."""
+    places = Places.from_environment()
+    provider = choose(places)
+    found = provider.is_up()
+    if not found:
+        provider.up()
+    try:
+        yield bring_podium(provider, places)
+    finally:
+        left = [] if found else provider.down()
+    assert left == []
+
+
+@pytest.fixture(scope="session", params=["local", pytest.param("cluster", marks=pytest.mark.cluster)])
+def target(request: pytest.FixtureRequest) -> Target:
+    """Where the gateway and its browsers run: here, and then in the cluster."""
+    if request.param == "local":
+        return Local()
+    return InCluster(request.getfixturevalue("installation"))
+
+
+@pytest.fixture(scope="session")
+def podium(target: Target) -> Iterator[Podium]:
+    """One gateway for the whole run, with one warm browser; tests name sessions of their own."""
+    with target.main() as running:
+        yield running

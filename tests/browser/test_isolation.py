@@ -17,7 +17,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from support.podium import Podium, running_podium
+from support.podium import LocalPodium, running_podium
 from support.records import artifacts_of, end_session, events_of
 from support.site import Site
 from support.traces import Traces, begin_session, traces_of
@@ -31,7 +31,7 @@ SHARED_USER = os.geteuid() != 0
 
 
 @pytest.fixture(scope="module")
-def gateway() -> Iterator[Podium]:
+def gateway() -> Iterator[LocalPodium]:
     """Without warm browsers, so that every agent is a session's."""
     home = Path(tempfile.mkdtemp(prefix="podium-test-"))
     with running_podium(home, PODIUM_WARM="0", PODIUM_DISCONNECT_GRACE="60") as running:
@@ -40,7 +40,7 @@ def gateway() -> Iterator[Podium]:
 
 
 @asynccontextmanager
-async def pages(podium: Podium, names: list[str]) -> AsyncIterator[dict[str, Page]]:
+async def pages(podium: LocalPodium, names: list[str]) -> AsyncIterator[dict[str, Page]]:
     """The first page of each session, held by a stock client of its own."""
     async with async_playwright() as playwright:
 
@@ -51,7 +51,7 @@ async def pages(podium: Podium, names: list[str]) -> AsyncIterator[dict[str, Pag
         yield dict(await asyncio.gather(*(connect(name) for name in names)))
 
 
-async def test_eight_sessions_at_once_have_each_its_own_and_leave_nothing(gateway: Podium, site: Site) -> None:
+async def test_eight_sessions_at_once_have_each_its_own_and_leave_nothing(gateway: LocalPodium, site: Site) -> None:
     async with pages(gateway, NAMES) as held:
         traces = traces_of(gateway)
         assert len(traces) == 8
@@ -113,7 +113,7 @@ def says_x(display: int) -> int:
 
 
 @pytest.fixture
-async def two(gateway: Podium) -> AsyncIterator[tuple[Page, Traces, Traces]]:
+async def two(gateway: LocalPodium) -> AsyncIterator[tuple[Page, Traces, Traces]]:
     """A page of one session, that session on the machine, and another one there."""
     async with AsyncExitStack() as stack:
         mine, other = await begin_session(gateway, "mine"), await begin_session(gateway, "other")
@@ -130,7 +130,9 @@ async def opened(page: Page, path: Path) -> str:
     return "" if "errorText" in answer else await page.inner_text("body")
 
 
-async def test_a_browser_opens_files_of_its_own_session_and_of_no_other(gateway: Podium, two: tuple[Page, Traces, Traces]) -> None:
+async def test_a_browser_opens_files_of_its_own_session_and_of_no_other(
+    gateway: LocalPodium, two: tuple[Page, Traces, Traces]
+) -> None:
     """By `file:` URLs, which REST refuses and a DevTools client may try."""
     page, mine, other = two
     for traces in (mine, other):

@@ -2,9 +2,7 @@
 
 import base64
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,9 +17,10 @@ from podium_system.shared_memory import segments_of
 from support.cdp import RawClient
 from support.chromium import bare_chromium
 from support.ends import end_of
-from support.podium import Podium, running_podium
+from support.podium import LocalPodium, Podium, own_gateway
 from support.records import end_session
 from support.site import Site
+from support.target import Target
 from support.traces import begin_session, traces_of
 from support.waiting import eventually
 
@@ -50,29 +49,25 @@ ATTEMPT = """url => new Promise(done => {
 FRAME = "url => document.body.append(Object.assign(document.createElement('iframe'), { src: url }))"
 
 
-def served(**settings: str) -> Iterator[Podium]:
-    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
-    with running_podium(home, PODIUM_WARM="0", **settings) as running:
-        yield running
-    shutil.rmtree(home, ignore_errors=True)
-
-
 @pytest.fixture
-def hurried() -> Iterator[Podium]:
+def hurried(target: Target) -> Iterator[Podium]:
     """A gateway whose sessions are idle soon."""
-    yield from served(PODIUM_IDLE_TIMEOUT="3")
+    with target.gateway(PODIUM_IDLE_TIMEOUT="3") as running:
+        yield running
 
 
 @pytest.fixture
-def private() -> Iterator[Podium]:
+def private() -> Iterator[LocalPodium]:
     """A gateway without warm browsers, so that every agent is a session's."""
-    yield from served()
+    with own_gateway() as running:
+        yield running
 
 
 @pytest.fixture
-def headless() -> Iterator[Podium]:
+def headless(target: Target) -> Iterator[Podium]:
     """A gateway without screens."""
-    yield from served(PODIUM_HEADLESS="true")
+    with target.gateway(PODIUM_HEADLESS="true") as running:
+        yield running
 
 
 async def begin(podium: Podium, session_id: str, url: str) -> None:
@@ -243,7 +238,7 @@ async def test_a_viewers_keys_keep_a_session_and_a_viewer_that_only_looks_does_n
 
 
 @pytest.mark.parametrize("end", ["the session's end", "SIGKILL to the agent"])
-async def test_watching_leaves_no_shared_memory(end: str, private: Podium) -> None:
+async def test_watching_leaves_no_shared_memory(end: str, private: LocalPodium) -> None:
     """The machine has room for 4096 segments, and a VNC server takes 42."""
     traces = await begin_session(private, "watched")
     async with connect(socket_url(private, "watched"), subprotocols=["binary"]) as socket:  # type: ignore[list-item]

@@ -3,9 +3,7 @@
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +11,9 @@ import pytest
 from playwright.async_api import async_playwright
 
 from support.inline import Inline, inline_site
-from support.podium import Podium, running_podium
+from support.podium import Podium
 from support.records import end_session
+from support.target import Target
 from support.traces import begin_session
 from support.waiting import eventually
 
@@ -22,12 +21,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def gateway() -> Iterator[Podium]:
+def gateway(target: Target) -> Iterator[Podium]:
     """Without warm browsers, so that every agent is a session's."""
-    folder = Path(tempfile.mkdtemp(prefix="podium-test-"))
-    with running_podium(folder, PODIUM_WARM="0", PODIUM_DISCONNECT_GRACE="30") as running:
+    with target.gateway(PODIUM_DISCONNECT_GRACE="30") as running:
         yield running
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -49,7 +46,8 @@ async def test_the_network_log_tells_what_became_of_each_request(gateway: Podium
           .then(() => got('/status/200', {cache: 'force-cache'})).then(() => got('http://localhost:9/'))
           .then(() => got('/download/a.txt', {method: 'POST'})).then(() => console.warn('done'))
     """
-    await begin_session(gateway, "network")
+    created = await gateway.http.post("/api/sessions", json={"session_id": "network"})
+    assert created.status_code == 200, created.text
     url = site.page(f"<title>Requests</title><img src='/status/200?a.png'><script>{script}</script>")
     answer = await gateway.http.post("/api/sessions/network/navigate", json={"url": url, "blockImages": True})
     assert answer.status_code == 200, answer.text
@@ -160,6 +158,7 @@ async def test_a_viewport_is_exact_and_a_signed_link_opens_in_a_browser(gateway:
         await browser.close()
 
 
+@pytest.mark.local
 async def test_health_really_asks_the_browser(gateway: Podium, site: Inline) -> None:
     traces = await begin_session(gateway, "health", url=site.page("<title>well</title>"))
     well = await view(gateway, "health/health")

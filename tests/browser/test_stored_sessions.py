@@ -4,17 +4,19 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from support.account import NOBODY, Account, signed_in
 from support.cdp import RawClient
 from support.ends import end_of
-from support.podium import Podium, own_gateway, running_podium
+from support.podium import Podium, running_podium
 from support.site import Site
+from support.target import Target
 from support.traces import traces_of
 from support.waiting import eventually
 
@@ -22,16 +24,16 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def steady() -> Iterator[Podium]:
+def steady(target: Target) -> Iterator[Podium]:
     """Sessions end when they are told to, or soon after their last client has left."""
-    with own_gateway(PODIUM_DISCONNECT_GRACE="0.2") as running:
+    with target.gateway(PODIUM_DISCONNECT_GRACE="0.2") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def hurried() -> Iterator[Podium]:
+def hurried(target: Target) -> Iterator[Podium]:
     """Sessions end soon by themselves."""
-    with own_gateway(PODIUM_IDLE_TIMEOUT="4", PODIUM_MAX_LIFETIME="15") as running:
+    with target.gateway(PODIUM_IDLE_TIMEOUT="4", PODIUM_MAX_LIFETIME="15") as running:
         yield running
 
 
@@ -84,7 +86,13 @@ SUDDEN: dict[str, tuple[End, str, str]] = {
 ENDS = ORDERLY | SUDDEN
 
 
-@pytest.mark.parametrize("way", ENDS)
+def ways(names: Iterable[str]) -> list[ParameterSet]:
+    """Those that kill a process are for processes that are here."""
+    return [pytest.param(name, marks=[pytest.mark.local] if name.startswith("SIGKILL") else []) for name in names]
+
+
+@pytest.mark.usefixtures("target")
+@pytest.mark.parametrize("way", ways(ENDS))
 async def test_signed_in_stays_signed_in_and_signed_out_stays_signed_out(
     way: str, request: pytest.FixtureRequest, site: Site
 ) -> None:
@@ -134,7 +142,7 @@ async def test_a_killed_gateway_forgets_nobody(site: Site) -> None:
 LEAVING: dict[str, End] = {"DELETE": delete, "SIGKILL to Chromium": kill_chromium}
 
 
-@pytest.mark.parametrize("way", LEAVING)
+@pytest.mark.parametrize("way", ways(LEAVING))
 async def test_signing_out_while_leaving_for_another_site_is_noticed(way: str, steady: Podium, site: Site) -> None:
     account = Account(steady, site, f"leaving-{list(LEAVING).index(way)}")
     await account.begin()

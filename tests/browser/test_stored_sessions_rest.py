@@ -6,18 +6,19 @@ import httpx
 import pytest
 
 from support.account import NOBODY, Account, signed_in
-from support.podium import Podium, own_gateway
+from support.podium import Podium
 from support.records import events_of
 from support.site import Site
+from support.target import Target
 from support.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def steady() -> Iterator[Podium]:
+def steady(target: Target) -> Iterator[Podium]:
     """Sessions end when they are told to, or soon after their last client has left."""
-    with own_gateway(PODIUM_DISCONNECT_GRACE="0.2") as running:
+    with target.gateway(PODIUM_DISCONNECT_GRACE="0.2") as running:
         yield running
 
 

@@ -18,7 +18,6 @@ NAMESPACE = "podium"
 SESSIONS = "podium-sessions"
 CHART = ROOT / "charts" / "podium"
 VALUES = Path(__file__).with_name("values.yaml")
-GATEWAY = "deployment/podium-gateway"
 USER = "alice"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
 IMAGES = ("gateway", "operator", "browser")
@@ -58,22 +57,30 @@ class Installation:
         folder.mkdir(parents=True, exist_ok=True)
         self.kubectl.apply(namespace(NAMESPACE), volume(folder))
 
-    def helm_install(self, *arguments: str) -> None:
+    def helm_install(self, *arguments: str, release: str = RELEASE) -> None:
         """Install, or upgrade what is installed."""
-        values = ["--values", str(VALUES), *self._of_provider()]
-        self.helm("upgrade", "--install", RELEASE, str(CHART), "--namespace", NAMESPACE, *values, *arguments, limit=120)
+        values = ["--values", str(VALUES), "--set", f"seccomp.folder={self.provider.seccomp_folder}"]
+        self.helm("upgrade", "--install", release, str(CHART), "--namespace", release, *values, *arguments, limit=120)
 
-    def wait(self) -> None:
-        """Until the services run, the nodes have their profile and a warm browser waits."""
-        for what in (GATEWAY, "deployment/podium-operator"):
-            self._rollout(NAMESPACE, what)
-        self._rollout("podium-node", "daemonset/podium-seccomp-installer")
-        self.kubectl("-n", SESSIONS, "wait", "--for=condition=Available", "browserpool/default", "--timeout=120s", limit=150)
+    def wait(self, *, release: str = RELEASE) -> None:
+        """Until the services run; for the first release also until the node has its profile and a warm browser waits."""
+        for what in ("gateway", "operator"):
+            self._rollout(release, f"deployment/{release}-{what}")
+        if release == RELEASE:
+            self._rollout("podium-node", "daemonset/podium-seccomp-installer")
+            ready = ("wait", "--for=condition=Available", "browserpool/default", "--timeout=120s")
+            self.kubectl("-n", SESSIONS, *ready, limit=150)
 
-    def key(self, user: str = USER) -> str:
+    def key(self, user: str = USER, *, release: str = RELEASE) -> str:
         """A new API key of a user, who is made if need be."""
-        said = self.kubectl("-n", NAMESPACE, "exec", GATEWAY, "--", "podium", "users", "add", user)
+        said = self.kubectl("-n", release, "exec", f"deployment/{release}-gateway", "--", "podium", "users", "add", user)
         return said.split()[-1]
+
+    def remove(self, release: str) -> None:
+        """Uninstall a release, and take away what was made for it."""
+        self.helm("uninstall", release, "--namespace", release, "--ignore-not-found", limit=240)
+        self.kubectl("delete", "namespace", release, "--ignore-not-found", "--timeout=90s", limit=120)
+        self.kubectl("delete", "persistentvolume", f"podium-{release}", "--ignore-not-found")
 
     def _use(self, archives: list[Path]) -> None:
         """Begin pods again whose image has changed under the same tag, which an upgrade does not see."""
@@ -82,9 +89,6 @@ class Installation:
                 self.kubectl("-n", SESSIONS, "delete", "pods", "--selector", "!podium.dev/session", "--wait=false")
             else:
                 self.kubectl("-n", NAMESPACE, "rollout", "restart", f"deployment/podium-{archive.stem}")
-
-    def _of_provider(self) -> list[str]:
-        return ["--set", f"seccomp.folder={self.provider.seccomp_folder}"]
 
     def _rollout(self, namespace: str, what: str) -> None:
         done = self.kubectl.try_to("-n", namespace, "rollout", "status", what, "--timeout=180s", limit=200)

@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from support.podium import Podium, running_podium
+from support.podium import LocalPodium, Podium, running_podium
 from support.waiting import eventually
 
 pytestmark = pytest.mark.browser
@@ -39,7 +39,8 @@ async def _shell(line: str) -> str:
     return out.decode()
 
 
-async def test_the_printed_lines_work_as_they_stand(podium: Podium) -> None:
+@pytest.mark.local
+async def test_the_printed_lines_work_as_they_stand(podium: LocalPodium) -> None:
     lines = podium.output.splitlines()
     curl = next(line for line in lines if line.startswith("curl "))
     playwright = next(line for line in lines if "connect_over_cdp" in line)
@@ -103,7 +104,8 @@ def _serve(home: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_second_gateway_on_the_same_home_says_so(podium: Podium) -> None:
+@pytest.mark.local
+def test_a_second_gateway_on_the_same_home_says_so(podium: LocalPodium) -> None:
     second = _serve(podium.home)
     assert second.returncode == 1
     assert f"another Podium (process {podium.process.pid}) already serves from {podium.home}" in second.stderr

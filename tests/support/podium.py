@@ -17,7 +17,6 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx
-import pytest
 
 from podium_gateway.settings import Settings
 
@@ -38,23 +37,18 @@ class Left:
         return bool(self.processes or self.folders or self.sockets or self.displays)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Podium:
-    """A running gateway."""
+    """A gateway that answers, wherever it runs."""
 
-    process: "subprocess.Popen[str]"
     url: str
     user_id: str
     api_key: str
     home: Path
-    runtime: Path
-    output: str
-    """What it printed until it was ready: the banner."""
-    log: Path
+    """Its PODIUM_HOME as this machine sees it, for tests that read its stores behind its back."""
     _clients: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient]" = field(
         default_factory=weakref.WeakKeyDictionary
     )
-    _displays: set[int] = field(default_factory=set)
 
     @property
     def http(self) -> httpx.AsyncClient:
@@ -80,7 +74,23 @@ class Podium:
         return f"ws{self.url.removeprefix('http')}/ws/{session_id}?{query}"
 
     def command(self, *arguments: str) -> str:
-        """Run `podium …` on the same home; what it printed."""
+        """Run `podium …` where the gateway is; what it printed."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True, kw_only=True)
+class LocalPodium(Podium):
+    """A gateway that is a child of the test, with its browsers on this machine."""
+
+    process: "subprocess.Popen[str]"
+    runtime: Path
+    output: str
+    """What it printed until it was ready: the banner."""
+    log: Path
+    _displays: set[int] = field(default_factory=set)
+
+    def command(self, *arguments: str) -> str:
+        """See `Podium`."""
         done = subprocess.run(
             [sys.executable, "-m", "podium_gateway", *arguments],
             env=_environment(self.home, {}),
@@ -151,7 +161,7 @@ def _environment(home: Path, settings: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def running_podium(home: Path, **settings: str) -> Iterator[Podium]:
+def running_podium(home: Path, **settings: str) -> Iterator[LocalPodium]:
     """Serve from `home` until the block ends; settings as environment variables."""
     environment = _environment(home, settings)
     home.mkdir(mode=0o700, exist_ok=True)
@@ -168,7 +178,7 @@ def running_podium(home: Path, **settings: str) -> Iterator[Podium]:
     assert process.stdout is not None
     try:
         output = _banner(process)
-        running = Podium(
+        running = LocalPodium(
             process=process,
             url=_found(r"Podium is ready on (\S+)", output),
             user_id=_found(r"user id: (\S+)", output),
@@ -206,24 +216,12 @@ def _found(pattern: str, text: str) -> str:
     return match[1]
 
 
-@pytest.fixture(scope="session")
-def podium() -> Iterator[Podium]:
-    """One gateway for the whole run, with one warm browser; tests name sessions of their own."""
-    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
-    try:
-        with running_podium(home) as running:
-            yield running
-        assert not running.left()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
 @contextmanager
-def own_gateway(**settings: str) -> Iterator[Podium]:
-    """A gateway in a home of its own, without warm browsers, so that each agent is a session's."""
+def own_gateway(**settings: str) -> Iterator[LocalPodium]:
+    """A gateway in a home of its own, without warm browsers unless told otherwise, so that each agent is a session's."""
     home = Path(tempfile.mkdtemp(prefix="podium-test-"))
     try:
-        with running_podium(home, PODIUM_WARM="0", **settings) as running:
+        with running_podium(home, **{"PODIUM_WARM": "0", **settings}) as running:
             yield running
     finally:
         shutil.rmtree(home, ignore_errors=True)

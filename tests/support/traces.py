@@ -10,7 +10,7 @@ from pathlib import Path
 
 from podium_system.processes import descendants, facts, pids_of_user
 from podium_system.shared_memory import segments_of
-from support.podium import Podium, display_is_stale
+from support.podium import LocalPodium, Podium, display_is_stale
 
 _SHARED = tuple(Path(name) for name in ("/tmp", "/var/tmp", "/dev/shm"))
 
@@ -73,7 +73,8 @@ class Traces:
 
 
 def traces_of(podium: Podium) -> list[Traces]:
-    """Every session that the gateway has a browser for."""
+    """Every session that the gateway has a browser for; only a gateway of this machine's can be looked at so."""
+    assert isinstance(podium, LocalPodium), "mark the test `local`"
     below = [each for each in descendants(podium.process.pid) if each.parent == podium.process.pid]
     return [_traces(each.pid) for each in below if "podium_agent" in _command(each.pid)]
 

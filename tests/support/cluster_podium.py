@@ -1,0 +1,80 @@
+"""Podium in the test cluster, as the browser tests see it: through the ingress, and with kubectl where a command is run."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.addresses import EXTRA_INGRESSES
+from cluster.installation import NAMESPACE, USER, Installation, namespace, volume
+from support.podium import Podium
+
+_ENTRY_POINTS = itertools.cycle(EXTRA_INGRESSES.items())
+_ENTRY_POINT_OF_INGRESS = r"traefik\.ingress\.kubernetes\.io/router\.entrypoints"
+_LOCAL_ONLY = {"PODIUM_WARM"}
+"""Settings of gateways that start browsers themselves; in a cluster the pool's values say it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ClusterPodium(Podium):
+    """One release of the chart."""
+
+    installation: Installation
+    release: str
+    namespace: str
+
+    def command(self, *arguments: str) -> str:
+        """See `Podium`."""
+        deployment = f"deployment/{self.release}-gateway"
+        return self.installation.kubectl("-n", self.namespace, "exec", deployment, "--", "podium", *arguments)
+
+
+class InCluster:
+    """Implements `Target` by releases of the chart."""
+
+    name = "cluster"
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    @contextmanager
+    def main(self) -> Iterator[Podium]:
+        """See `Target`: the release that `make cluster` made."""
+        yield self._podium(
+            "podium", NAMESPACE, url=self._installation.provider.url, key=self._installation.places.api_key.read_text().strip()
+        )
+
+    @contextmanager
+    def gateway(self, **settings: str) -> Iterator[Podium]:
+        """See `Target`: a release of its own, in namespaces of its own, behind an entry point of its own."""
+        release, address = next(_ENTRY_POINTS)
+        url = f"http://{address}"
+        values = {
+            "namespaces.sessions": f"{release}-sessions",
+            "namespaces.node": f"{release}-node",
+            "seccomp.install": "false",
+            "pool.replicas": "0",
+            "gateway.publicUrl": url,
+            f"ingress.annotations.{_ENTRY_POINT_OF_INGRESS}": release,
+        }
+        told = {name: value for name, value in settings.items() if name not in _LOCAL_ONLY}
+        folder = self._installation.places.volumes / release
+        folder.mkdir(parents=True, exist_ok=True)
+        self._installation.kubectl.apply(namespace(release), volume(folder))
+        try:
+            self._installation.helm_install(
+                *(f"--set={name}={value}" for name, value in values.items()),
+                *(f"--set-string=gateway.settings.{name}={value}" for name, value in told.items()),
+                release=release,
+            )
+            self._installation.wait(release=release)
+            yield self._podium(release, release, url=url, key=self._installation.key(release=release))
+        finally:
+            self._installation.remove(release)
+
+    def _podium(self, release: str, where: str, *, url: str, key: str) -> ClusterPodium:
+        home = self._installation.places.volumes / ("gateway" if release == "podium" else release)
+        return ClusterPodium(
+            url=url, user_id=USER, api_key=key, home=Path(home), installation=self._installation, release=release, namespace=where
+        )
