@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from podium_crds.names import warm_pod_name
 from podium_crds.pools import BrowserPool
@@ -35,6 +35,7 @@ from podium_operator.actions import (
     WriteStatus,
 )
 from podium_operator.agents import AgentRefused, Agents, AgentUnreachable
+from podium_operator.exits import end_of
 from podium_operator.metrics import Metrics
 from podium_operator.pods import claim_of, cold_pod, warm_pod
 from podium_operator.pool import PoolKnown
@@ -49,6 +50,9 @@ from podium_operator.tell import Teller
 __all__ = ["Executor"]
 
 log = logging.getLogger(__name__)
+
+TRIES: Final = 3
+"""Unanswered requests until a warm pod is given up for another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +135,15 @@ class Executor:
             bound = await self.agents.bind(pod, session, action.pool)
         except AgentUnreachable as error:
             self._put_off(session, Wait(WaitReason.AGENT_UNREACHABLE, str(error)))
+            # A warm pod may lie on a node that just died; there are others.
+            if self._known(session).failures >= TRIES and pod.name != name:
+                self._is_unfit(session, pod)
             return
         except AgentRefused as error:
             log.warning("bind_refused", extra={"session": name, "pod": pod.name, "code": error.code})
             self._put_off(session, Wait(WaitReason.BIND_REFUSED, str(error)))
             if error.for_good:
-                known = self._known(session)
-                self.state.note(name, replace(known, unfit=known.unfit | {pod.uid}))
+                self._is_unfit(session, pod)
             return
         self.state.note(name, replace(self._known(session), bound=bound, refused=None, retry_at=0.0, failures=0))
 
@@ -158,6 +164,10 @@ class Executor:
             log.info("pod_kept", extra={"pod": pod.name})
         except NotFound:
             pass
+        if pod.over and not pod.session and (pool := self.state.pools.get(pod.pool)) is not None:
+            # It died before anybody used it. Pods that all do so must not be made as fast as they die.
+            end = end_of(pod)
+            self._put_off_pool(pool, Wait(WaitReason.POD_REFUSED, f"a warm pod ended by itself: {end.reason} ({end.message})"))
         # The answer says nothing of how it is now; until a watch does, it is as good as gone.
         self.state.pod_going(pod, self.clock())
 
@@ -239,6 +249,10 @@ class Executor:
 
     def _supply(self, pool: BrowserPool) -> Supply:
         return self.state.supplies.setdefault(pool.metadata.name, Supply())
+
+    def _is_unfit(self, session: BrowserSession, pod: PodRecord) -> None:
+        known = self._known(session)
+        self.state.note(session.metadata.name, replace(known, unfit=known.unfit | {pod.uid}, failures=0))
 
     def _put_off(self, session: BrowserSession, why: Wait) -> None:
         known = self._known(session)

@@ -5,15 +5,25 @@ those cost 9.2 writes a session where this operator spends two.
 """
 
 import asyncio
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import kopf
 
 from podium_crds.names import GROUP, PLURAL_POOL, PLURAL_SESSION, VERSION
+from podium_operator.login import login
 from podium_operator.operator import Operator
 
 __all__ = ["run_kopf"]
+
+
+class _Pauses:
+    """Seconds between kopf's tries while the API server does not answer, for as long as that takes: kopf gives up after 54 s."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((0.2, 0.5, 1, 2, 3), itertools.repeat(5))
 
 
 async def run_kopf(operator: Operator, *, namespace: str, kubeconfig: Path | None, stop: asyncio.Event) -> None:
@@ -37,7 +47,7 @@ async def run_kopf(operator: Operator, *, namespace: str, kubeconfig: Path | Non
         operator.pool_event(event["type"], event["object"])
 
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(kopf.login_with_service_account if kubeconfig is None else kopf.login_with_kubeconfig)
+    kopf.on.login(registry=registry)(login(kubeconfig))
     kopf.on.startup(registry=registry)(begin)
     kopf.on.cleanup(registry=registry)(finish)
     kopf.on.event(GROUP, VERSION, PLURAL_SESSION, registry=registry)(session)
@@ -58,6 +68,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 5
     settings.networking.request_timeout = 15
+    settings.networking.error_backoffs = _Pauses()
     settings.queueing.idle_timeout = 0.5  # of one object's worker, of which there are thousands at 100 starts a second
     settings.execution.max_workers = 1
     return settings

@@ -81,8 +81,8 @@ def decide(view: SessionView, now: float) -> Decision:
         return Decision(_delete(pod for pod in view.pods if pod.live))
     if is_true(session.status.conditions, SessionCondition.ENDED):
         return _after_the_end(view, now)
-    pod, others = _own(view)
-    tidy = _delete(other for other in others if other.live)
+    pod = _own(view)
+    tidy = _delete(other for other in _others(view, pod) if other.live)
     end = _end(view, pod, now)
     if end is not None:
         failed = () if end.reason in statuses.ORDERLY else (Tell(session, end.reason, end.message),)
@@ -92,37 +92,50 @@ def decide(view: SessionView, now: float) -> Decision:
     return _starting(view, pod, now, tidy)
 
 
-def _own(view: SessionView) -> tuple[PodRecord | None, tuple[PodRecord, ...]]:
-    """The session's pod, and the pods that must go: of an earlier session of its name, or from a lost race."""
+def _own(view: SessionView) -> PodRecord | None:
+    """The session's pod."""
     status, known = view.session.status, view.known
-    ours = [pod for pod in view.pods if pod.owner_uid == view.session.metadata.uid and pod.uid not in known.unfit]
 
     def rank(pod: PodRecord) -> tuple[bool, bool, bool, bool, float, str]:
         bound = known.bound is not None and known.bound.pod_uid == pod.uid
         return (pod.uid != status.pod_uid, not pod.live, not bound, not pod.ready, pod.created, pod.name)
 
-    chosen = min(ours, key=rank, default=None)
+    chosen = min((pod for pod in view.pods if _is_ours(view, pod)), key=rank, default=None)
     if chosen is not None and status.ready_at is not None and chosen.uid != status.pod_uid:
-        chosen = None  # the one that was ready is gone, and another cannot stand in for it
-    return chosen, tuple(pod for pod in view.pods if pod is not chosen)
+        return None  # the one that was ready is gone, and another cannot stand in for it
+    return chosen
+
+
+def _others(view: SessionView, chosen: PodRecord | None) -> tuple[PodRecord, ...]:
+    """Pods that must go: of an earlier session of that name, bound to somebody else, or from a race that this one lost.
+
+    A race is lost when the status names the winner, and not before: of two operators each would remove the other's pod.
+    """
+    decided = chosen is not None and chosen.uid == view.session.status.pod_uid
+    return tuple(pod for pod in view.pods if pod is not chosen and (decided or not _is_ours(view, pod)))
+
+
+def _is_ours(view: SessionView, pod: PodRecord) -> bool:
+    return pod.owner_uid == view.session.metadata.uid and pod.uid not in view.known.unfit
 
 
 def _end(view: SessionView, pod: PodRecord | None, now: float) -> End | None:
     """Whether it is over, and why."""
-    session, known = view.session, view.known
+    session, known, status = view.session, view.known, view.session.status
+    gone = known.gone if known.gone is not None and status.pod_uid in (None, known.gone.uid) else None
     end = None
     if pod is not None and pod.over:
         end = end_of(pod)
     elif pod is not None and pod.deleting is not None and now > pod.deleting + NODE_GRACE:
         end = End(EndReason.NODE_LOST, f"its node {pod.node} does not answer")
-    elif pod is None and (session.status.ready_at is not None or (known.gone is not None and known.gone.over)):
-        end = end_of_vanished(known.gone)
+    elif pod is None and (status.ready_at is not None or (gone is not None and gone.over)):
+        end = end_of_vanished(gone)
     expires = statuses.expiry(session, view.pool)
     if end is not None:
         # Whoever was asked to end at that time, and how it then ended, is one story.
         late = expires is not None and now >= expires and end.reason in (EndReason.EVICTED, EndReason.AGENT_CRASHED)
         return End(EndReason.LIFETIME_EXCEEDED, "its lifetime is over") if late else end
-    if session.status.ready_at is None and now >= _start_deadline(session):
+    if status.ready_at is None and now >= _start_deadline(session):
         wait = known.refused or statuses.waits_for(pod)
         reason = _FAILED_STARTS.get(wait.reason, EndReason.START_TIMEOUT)
         return End(reason, f"not ready after {session.spec.start_timeout_seconds} s: {wait.message or wait.reason}")

@@ -48,7 +48,7 @@ class Settings:
     """For all of one request to an agent, which answers at once or is in trouble."""
     workers: int = 32
     """PODIUM_WORKERS: keys looked at at the same time; each holds one connection to the API server at most."""
-    resync: float = 600.0
+    resync: float = 120.0
     """Between two comparisons of what is known with what there is, in case a watch has lost something."""
 
     @classmethod

@@ -130,10 +130,15 @@ class State:
         pool = self.pools.get(session.spec.pool_ref.name)
         pods = tuple(self._by_session.get(name, {}).values())
         known = self.known.get(name, Known())
-        if pool is None or pods:
+        if pool is None or any(pod.owner_uid == session.metadata.uid for pod in pods):
             return SessionView(session, pool, pods=pods, known=known)
         return SessionView(
-            session, pool, candidates=tuple(self._candidates(session, pool)), free=self._free(pool, session), known=known
+            session,
+            pool,
+            pods=pods,
+            candidates=tuple(self._candidates(session, pool)),
+            free=self._free(pool, session),
+            known=known,
         )
 
     def pods_of(self, session: str) -> tuple[PodRecord, ...]:
@@ -175,8 +180,9 @@ class State:
         self._waiting[pool].pop(session, None)
 
     def wake(self, pool: str, count: int) -> None:
-        """Have the first `count` of those that wait looked at."""
+        """Have the first `count` of those that wait looked at. Who must wait on takes its place at the end."""
         for session in list(self._waiting[pool])[:count]:
+            del self._waiting[pool][session]
             self._changed(Key("session", session))
 
     # --- inside
@@ -224,11 +230,15 @@ class State:
         warmed = new is not None and not new.session and new.ready and not (old is not None and old.ready)
         if freed or warmed:
             self.wake(pool, 1)
+        known = self.pool_known.get(pool)
+        if warmed and known is not None and (known.failures or known.refused is not None):
+            self.pool_known[pool] = replace(known, refused=None, failures=0, retry_at=0.0)
 
     def _note_gone(self, pod: PodRecord) -> None:
         session = self.sessions.get(pod.session)
-        if session is not None and session.metadata.uid == pod.owner_uid:
-            self.known[pod.session] = replace(self.known.get(pod.session, Known()), gone=pod)
+        known = self.known.get(pod.session, Known())
+        if session is not None and session.metadata.uid == pod.owner_uid and pod.uid not in known.unfit:
+            self.known[pod.session] = replace(known, gone=pod)
 
     def _forget(self, session: BrowserSession) -> None:
         name = session.metadata.name

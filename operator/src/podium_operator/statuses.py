@@ -7,7 +7,7 @@ from typing import Final
 from podium_crds.conditions import ConditionStatus, Wanted, merged
 from podium_crds.names import AGENT_PORT
 from podium_crds.phase import phase
-from podium_crds.pools import BrowserPool
+from podium_crds.pools import BrowserPool, Sandbox
 from podium_crds.reasons import ORDERLY_ENDS, SandboxReason, SessionCondition, WaitReason
 from podium_crds.sessions import BrowserSession, BrowserSessionStatus, Launch
 from podium_operator.exits import End
@@ -116,7 +116,7 @@ def ready(session: BrowserSession, pool: BrowserPool | None, pod: PodRecord, bou
             Wanted(SessionCondition.POD_SCHEDULED, TRUE, WaitReason.SCHEDULED),
             Wanted(SessionCondition.BOUND, TRUE, WaitReason.BOUND),
             Wanted(SessionCondition.READY, TRUE, WaitReason.READY),
-            _sandboxed(bound.sandbox),
+            _sandboxed(bound.sandbox, off=pool is not None and pool.spec.sandbox is Sandbox.OFF),
         ],
         now=now,
         reason=None,
@@ -183,12 +183,12 @@ def _scheduled(pod: PodRecord | None, wait: Wait) -> Wanted:
     return Wanted(SessionCondition.POD_SCHEDULED, FALSE, wait.reason, wait.message)
 
 
-def _sandboxed(sandbox: SandboxState | None) -> Wanted:
+def _sandboxed(sandbox: SandboxState | None, *, off: bool) -> Wanted:
     if sandbox is None:
         return Wanted(SessionCondition.SANDBOXED, UNKNOWN, SandboxReason.UNKNOWN)
     if sandbox.enabled:
         return Wanted(SessionCondition.SANDBOXED, TRUE, SandboxReason.VERIFIED, sandbox.detail)
-    return Wanted(SessionCondition.SANDBOXED, FALSE, SandboxReason.UNAVAILABLE, sandbox.detail)
+    return Wanted(SessionCondition.SANDBOXED, FALSE, SandboxReason.OFF if off else SandboxReason.UNAVAILABLE, sandbox.detail)
 
 
 def _time(seconds: float) -> datetime:
