@@ -54,13 +54,12 @@ class SandboxReason(StrEnum):
 
     VERIFIED = "Verified"
     """The agent has seen the namespaces and the filter of a renderer."""
-    REQUIRED = "Required"
-    """The pool requires it: the browser does not start without."""
     OFF = "Off"
     """The pool does without."""
     UNAVAILABLE = "Unavailable"
     """It was tried, and the node does not allow it."""
     UNKNOWN = "NotKnownYet"
+    """The agent has not said."""
 
 
 class PoolCondition(StrEnum):
