@@ -41,6 +41,8 @@ def activity(happenings: list[Happening], *, policy: DisconnectPolicy = Disconne
         match what:
             case "touch":
                 made.touch(when)
+            case "left":
+                made.client_left()
             case "bytes":
                 made.sample(number * 1000, when)
             case _:
@@ -93,3 +95,32 @@ def test_the_same_count_of_bytes_is_no_traffic():
 def test_connections_are_counted_by_kind():
     seen = activity([(1, "cdp+"), (2, "cdp+"), (3, "vnc+"), (4, "cdp-")])
     assert seen.connections.model_dump() == {"cdp": 1, "vnc": 1}
+
+
+RECONNECT = 60.0
+BREAKS: dict[str, tuple[list[Happening], float, EndReason | None]] = {
+    "a connection broke": ([(10, "cdp+"), (20, "cdp-")], 79.9, None),
+    "and nobody came back": ([(10, "cdp+"), (20, "cdp-")], 80, EndReason.LAST_DISCONNECT),
+    "a client left": ([(10, "cdp+"), (20, "cdp-"), (20, "left")], 23, EndReason.LAST_DISCONNECT),
+    "it was said that a client left before its connection closed": (
+        [(10, "cdp+"), (20, "left"), (20, "cdp-")],
+        23,
+        EndReason.LAST_DISCONNECT,
+    ),
+    "one of two left, the other broke": ([(10, "cdp+"), (11, "cdp+"), (15, "cdp-"), (15, "left"), (20, "cdp-")], 79, None),
+    "one broke, and the other left later": ([(10, "cdp+"), (11, "cdp+"), (15, "cdp-"), (20, "cdp-"), (20, "left")], 79, None),
+    "it broke, came back, and left": (
+        [(10, "cdp+"), (20, "cdp-"), (30, "cdp+"), (40, "cdp-"), (40, "left")],
+        43,
+        EndReason.LAST_DISCONNECT,
+    ),
+    "it broke, and nobody uses it": ([(10, "cdp+"), (20, "cdp-")], 120, EndReason.LAST_DISCONNECT),
+}
+
+
+@pytest.mark.parametrize(("happenings", "now", "reason"), BREAKS.values(), ids=BREAKS.keys())
+def test_a_connection_that_broke_is_no_client_that_left(happenings: list[Happening], now: float, reason: EndReason | None):
+    seen = activity(happenings)
+    seen.limit(idle_timeout=IDLE, policy=DisconnectPolicy.TERMINATE, grace=GRACE, reconnect_grace=RECONNECT, now=happenings[-1][0])
+    assert seen.verdict(now) == reason
+    assert (seen.deadline() <= now) == (reason is not None)

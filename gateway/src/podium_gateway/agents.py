@@ -147,6 +147,10 @@ class AgentClient:
         """Count as activity."""
         await self._call("POST", "/ping")
 
+    async def client_left(self) -> None:
+        """Say that a DevTools connection ended because its client left, and not because this gateway did."""
+        await self._call("POST", "/left", again=False)
+
     async def operate(self, name: str, request: BaseModel, *, limit: float) -> Reply:
         """Have an operation done that takes at most `limit` seconds by itself; its answer as it came."""
         again = name not in _ONCE

@@ -74,7 +74,7 @@ def assemble(settings: Settings, database: Database, placement: Placement) -> Ga
     artifacts = Artifacts(database, objects, largest=settings.max_artifact)
 
     catalog, metrics, tokens = Catalog(), Metrics(), RunTokens(placement.token_secret, monotonic)
-    tunnels = Tunnels(metrics)
+    tunnels = Tunnels(metrics, explains=provisioner.outlives)
     reports = Reports(catalog, events=events, states=states, artifacts=artifacts, clock=_now)
     stored = StoredSessions(catalog, states, enabled=settings.storage == "on", clock=_now)
     runs = Runs(

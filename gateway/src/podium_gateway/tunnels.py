@@ -5,6 +5,7 @@ a session's tunnels at its end, and a key's when it is revoked, be it by another
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 REVOKED_EVERY: Final = 1.0
 """Seconds between two looks for revoked keys while tunnels are open: one indexed query."""
+
+_OUR_END: Final = frozenset({"closed", "aborted"})
+"""How a tunnel ends when this server stops."""
 
 Opened = Callable[[Carried], None]
 
@@ -67,10 +71,11 @@ class TunnelOwner:
 
 
 class Tunnels:
-    """The open ones."""
+    """The open ones. With `explains`, agents are told of each client that left, and so can tell that from a gateway's end."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, *, explains: bool = False) -> None:
         self._metrics = metrics
+        self._explains = explains
         self._open: dict[Carried, TunnelOwner] = {}
         self._any = asyncio.Event()
 
@@ -106,6 +111,9 @@ class Tunnels:
                 "why": stats.reason,
             },
         )
+        if self._explains and owner.kind == "cdp" and stats.reason not in _OUR_END:
+            with contextlib.suppress(PodiumError):  # it may have ended, and then need not know
+                await agent.client_left()
 
     def close_session(self, session_uid: str, *, reason: str) -> None:
         """The session is over: close what is left of its tunnels."""

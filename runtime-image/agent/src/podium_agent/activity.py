@@ -24,14 +24,19 @@ class Activity:
         self._last = now
         self._bytes = 0
         self._left: float | None = None
+        self._closed = 0
+        self._explained = 0
         self.connections = Connections()
         self.idle_timeout = NEVER
         self.policy = DisconnectPolicy.KEEP
         self.grace = 0.0
+        self.reconnect_grace: float | None = None
 
-    def limit(self, *, idle_timeout: float, policy: DisconnectPolicy, grace: float, now: float) -> None:
+    def limit(
+        self, *, idle_timeout: float, policy: DisconnectPolicy, grace: float, now: float, reconnect_grace: float | None = None
+    ) -> None:
         """The rules of the session that this browser now belongs to."""
-        self.idle_timeout, self.policy, self.grace = idle_timeout, policy, grace
+        self.idle_timeout, self.policy, self.grace, self.reconnect_grace = idle_timeout, policy, grace, reconnect_grace
         self._last = now
 
     def touch(self, now: float) -> None:
@@ -44,13 +49,21 @@ class Activity:
         self.touch(now)
         if kind == "cdp":
             self._left = None
+            if self.connections.cdp == 1:
+                self._closed = self._explained = 0
 
     def closed(self, kind: str, now: float) -> None:
         """A connection left."""
         self._count(kind, -1)
         self.touch(now)
-        if kind == "cdp" and self.connections.cdp == 0:
-            self._left = now
+        if kind == "cdp":
+            self._closed += 1
+            if self.connections.cdp == 0:
+                self._left = now
+
+    def client_left(self) -> None:
+        """A gateway says of one closed DevTools connection that its client left. The others broke when their gateway went away."""
+        self._explained += 1
 
     def sample(self, total_bytes: int, now: float) -> None:
         """Bytes of all CDP connections so far, open and ended."""
@@ -64,16 +77,19 @@ class Activity:
 
     def verdict(self, now: float) -> EndReason | None:
         """Why the session should end now, or none."""
-        if self._left is not None and self.policy is DisconnectPolicy.TERMINATE and now - self._left >= self.grace:
+        if now >= self._alone_until():
             return EndReason.LAST_DISCONNECT
         return EndReason.IDLE_TIMEOUT if self.idle_for(now) >= self.idle_timeout else None
 
     def deadline(self) -> float:
         """When `verdict` may next say something, if nothing happens until then."""
-        alone = NEVER
-        if self._left is not None and self.policy is DisconnectPolicy.TERMINATE:
-            alone = self._left + self.grace
-        return min(alone, self._last + self.idle_timeout)
+        return min(self._alone_until(), self._last + self.idle_timeout)
+
+    def _alone_until(self) -> float:
+        if self._left is None or self.policy is not DisconnectPolicy.TERMINATE:
+            return NEVER
+        broken = self.reconnect_grace is not None and self._explained < self._closed
+        return self._left + (max(self.grace, self.reconnect_grace or 0.0) if broken else self.grace)
 
     def _count(self, kind: str, step: int) -> None:
         counts = self.connections.model_dump()

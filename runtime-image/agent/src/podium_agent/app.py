@@ -52,6 +52,7 @@ class _Routes:
             ("GET", "/status", self.status),
             ("POST", "/ping", self.ping),
             ("POST", "/save", self.save),
+            ("POST", "/left", self.left),
             ("POST", "/operations/{name}", self.operate),
             ("POST", "/end", self.end),
         ]
@@ -87,6 +88,11 @@ class _Routes:
 
     async def ping(self, _: Request, __: bytes) -> Response:
         self._session.touch()
+        return JSONResponse({})
+
+    async def left(self, _: Request, __: bytes) -> Response:
+        """A gateway that lives says of one DevTools connection that its client left."""
+        self._session.client_left()
         return JSONResponse({})
 
     async def save(self, _: Request, __: bytes) -> Response:

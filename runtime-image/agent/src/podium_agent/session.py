@@ -85,6 +85,7 @@ class Session:
             idle_timeout=request.idle_timeout,
             policy=request.on_last_disconnect,
             grace=request.disconnect_grace,
+            reconnect_grace=request.reconnect_grace,
             now=now,
         )
         page = browser.targets.page(None)
@@ -174,6 +175,11 @@ class Session:
             self.browser.saver.want()
             self.browser.dialogs.client_left()
         self._connection_event(EventType.CONNECTION_CLOSED, kind)
+
+    def client_left(self) -> None:
+        """One of the DevTools connections that closed did so because its client left."""
+        self.browser.activity.client_left()
+        self.changed.set()
 
     def end(self, reason: EndReason, message: str = "") -> None:
         """Stop, for this reason if it is the first."""
