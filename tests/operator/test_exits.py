@@ -1,0 +1,99 @@
+"""From what is left of a pod to the word its session's end is known by."""
+
+import json
+
+import pytest
+
+from podium_operator.exits import end_of, end_of_vanished
+from podium_operator.records import Exit, PodRecord, Trouble
+from podium_protocol.reasons import EXIT_CODES, EndReason
+from support.kinds import a_pod
+
+OOM = Exit(137, "OOMKilled", "")
+KILLED = Exit(137, "Error", "")
+TOLD_TO_STOP = Exit(13, "Error", json.dumps({"reason": "Evicted", "message": "told to stop"}))
+
+
+def said(reason: str, code: int, message: str = "why") -> Exit:
+    return Exit(code, "Error", json.dumps({"reason": reason, "message": message}))
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason"),
+    [
+        (a_pod(phase="Succeeded", exit=said("Requested", 0)), EndReason.REQUESTED),
+        (a_pod(phase="Failed", exit=said("IdleTimeout", 10)), EndReason.IDLE_TIMEOUT),
+        (a_pod(phase="Failed", exit=said("BrowserCrashed", 21)), EndReason.BROWSER_CRASHED),
+        (a_pod(phase="Failed", exit=said("OutOfMemory", 22)), EndReason.OUT_OF_MEMORY),
+        (a_pod(phase="Failed", exit=Exit(10, "Error", "")), EndReason.IDLE_TIMEOUT),
+        (a_pod(phase="Failed", exit=Exit(1, "Error", "Traceback …\nKeyError: 'x'")), EndReason.AGENT_CRASHED),
+        (a_pod(phase="Failed", exit=KILLED), EndReason.AGENT_CRASHED),
+        (a_pod(phase="Failed", exit=OOM), EndReason.OUT_OF_MEMORY),
+        (a_pod(phase="Running", exit=OOM), EndReason.OUT_OF_MEMORY),
+        (a_pod(phase="Failed", exit=said("NoSuchReason", 21)), EndReason.BROWSER_CRASHED),
+        (a_pod(phase="Failed", exit=TOLD_TO_STOP, failed=Trouble("DeadlineExceeded", "")), EndReason.LIFETIME_EXCEEDED),
+        (a_pod(phase="Failed", exit=TOLD_TO_STOP, disrupted=Trouble("EvictionByEvictionAPI", "drained")), EndReason.EVICTED),
+        (a_pod(phase="Failed", exit=KILLED, disrupted=Trouble("PreemptionByScheduler", "")), EndReason.EVICTED),
+        (
+            a_pod(phase="Failed", exit=said("IdleTimeout", 10), disrupted=Trouble("EvictionByEvictionAPI", "")),
+            EndReason.IDLE_TIMEOUT,
+        ),
+        (a_pod(phase="Failed", failed=Trouble("Evicted", "the node was low on memory")), EndReason.EVICTED),
+        (a_pod(phase="Failed", failed=Trouble("UnexpectedAdmissionError", "")), EndReason.EVICTED),
+        (a_pod(phase="Failed", exit=TOLD_TO_STOP), EndReason.EVICTED),
+        (a_pod(phase="Failed", disrupted=Trouble("DeletionByPodGC", "node is gone")), EndReason.NODE_LOST),
+        (a_pod(phase="Failed", exit=Exit(137, "ContainerStatusUnknown", "")), EndReason.NODE_LOST),
+        (a_pod(phase="Failed"), EndReason.AGENT_CRASHED),
+    ],
+    ids=[
+        "asked to end",
+        "idle",
+        "browser died",
+        "the agent saw the browser run out of memory",
+        "a code without a message",
+        "the agent's own exception",
+        "the agent was killed",
+        "the kernel killed it",
+        "the kernel killed it and the pod does not know yet",
+        "a word of a newer agent",
+        "the kubelet's deadline",
+        "eviction API",
+        "preempted and killed",
+        "idle while it was evicted",
+        "node pressure",
+        "the node would not have it",
+        "SIGTERM from nobody known",
+        "node object gone",
+        "node came back without it",
+        "not a word",
+    ],
+)
+def test_a_pod_that_is_over_says_why(pod: PodRecord, reason: EndReason):
+    assert end_of(pod).reason is reason
+
+
+@pytest.mark.parametrize("reason", EXIT_CODES, ids=str)
+def test_every_reason_of_an_agent_comes_through(reason: EndReason):
+    pod = a_pod(phase="Failed", exit=Exit(EXIT_CODES[reason], "Error", ""))
+    assert end_of(pod).reason is reason
+
+
+def test_the_last_line_of_a_crashed_agent_is_told():
+    end = end_of(a_pod(phase="Failed", exit=Exit(1, "Error", "Traceback …\nKeyError: 'x'\n")))
+    assert end.message == "the agent exited with code 1: KeyError: 'x'"
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (None, EndReason.NODE_LOST),
+        (a_pod(), EndReason.NODE_LOST),
+        (a_pod(phase="Failed", exit=said("IdleTimeout", 10)), EndReason.IDLE_TIMEOUT),
+        (a_pod(deleting=1.0), EndReason.EVICTED),
+        (a_pod(deleting=1.0, disrupted=Trouble("EvictionByEvictionAPI", "")), EndReason.EVICTED),
+        (a_pod(deleting=1.0, disrupted=Trouble("DeletionByTaintManager", "")), EndReason.NODE_LOST),
+    ],
+    ids=["nothing known", "was running", "had ended", "was deleted", "was evicted", "its node was tainted"],
+)
+def test_a_pod_that_is_gone_is_judged_by_what_was_known(last: PodRecord | None, reason: EndReason):
+    assert end_of_vanished(last).reason is reason
