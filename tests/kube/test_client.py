@@ -19,6 +19,7 @@ from podium_kube.errors import (
 from podium_kube.resources import PODS, version_of
 from support.fake_kube import FakeKube
 from support.things import SPACE, THINGS, thing
+from support.waiting import eventually
 
 
 async def test_an_object_is_created_read_changed_and_deleted(client: ApiClient):
@@ -147,8 +148,8 @@ async def test_objects_go_with_their_last_owner(client: ApiClient, kube: FakeKub
     owned["metadata"]["ownerReferences"] = [{"kind": "Thing", "name": "owner", "uid": owner["metadata"]["uid"]}]
     await client.create(THINGS, owned, namespace=SPACE)
     await client.delete(THINGS, "owner", namespace=SPACE)
-    with pytest.raises(NotFound):
-        await client.get(THINGS, "owned", namespace=SPACE)
+    things = kube.store.collection("example.dev", "things").objects
+    await eventually(lambda: not things, what="what was owned is gone too")
 
 
 def test_the_time_to_wait_is_read_from_header_or_body():

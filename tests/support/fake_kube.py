@@ -24,7 +24,7 @@ WRITES = ("create", "update", "patch", "delete")
 class FakeKube:
     """`async with FakeKube(...) as kube`: serves at `kube.url` until the end."""
 
-    def __init__(self, *kinds: Kind, bookmarks: float = 1.0) -> None:
+    def __init__(self, *kinds: Kind, bookmarks: float = 1.0, garbage: float = 0.1) -> None:
         self.store = Store(*kinds)
         self.faults = Faults()
         self.requests: Counter[tuple[str, str, str]] = Counter()
@@ -32,15 +32,21 @@ class FakeKube:
         self._watches = Watches(self.store, bookmarks=bookmarks)
         self._snapshots: dict[str, tuple[list[Json], int]] = {}
         self.most_connections = 0
+        self._garbage = garbage
+        self._tasks: list[asyncio.Task[None]] = []
         self._server = web.Server(self._serve)
         self._listener: asyncio.Server | None = None
         self._port = 0
 
     async def __aenter__(self) -> Self:
         await self.start()
+        self._tasks.append(asyncio.create_task(self._collect_garbage(), name="garbage collector"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.stop()
         await self._server.shutdown(1)
 
@@ -96,12 +102,19 @@ class FakeKube:
             if agent in ("", who) and verb in verbs and resource in ("", what)
         )
 
+    async def _collect_garbage(self) -> None:
+        while True:
+            await asyncio.sleep(self._garbage)
+            self.store.collect_garbage()
+
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         self.most_connections = max(self.most_connections, len(self._server.connections))
         try:
             return await self._answer(request)
         except Refusal as refusal:
             return _status(refusal)
+        except ConnectionError:
+            return web.Response(status=499)  # nobody is there to read it
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         parts = request.path.strip("/").split("/")

@@ -183,9 +183,13 @@ class Store:
             collection.forgotten = self.version
 
     def collect_garbage(self) -> None:
-        """Delete every object all of whose owners are gone; what depends on those goes with them."""
-        for uid in [dependent for owner, found in self._dependents.items() if owner not in self._uids for dependent in found]:
-            self._collect(uid)
+        """Delete every object all of whose owners are gone, as the garbage collector does some time after."""
+        ownerless = [(owner, list(found)) for owner, found in self._dependents.items() if owner not in self._uids]
+        for owner, found in ownerless:
+            for uid in found:
+                self._collect(uid)
+            if not self._dependents[owner]:
+                del self._dependents[owner]
 
     def _collect(self, uid: str) -> None:
         place = self._uids.get(uid)
@@ -217,9 +221,6 @@ class Store:
         collection.history.append(change)
         for listener in list(collection.listeners):
             listener(change)
-        if new is None:
-            for dependent in list(self._dependents.get(uid, ())):
-                self._collect(dependent)
         return told
 
 
