@@ -241,7 +241,7 @@ async def test_an_agent_that_says_nothing_is_given_up_with_its_connection(tmp_pa
         client = listener.client()
         with pytest.raises(BrowserTimeout):
             await client.operate("html", HTML, limit=0.05)
-        assert not await client.answers(timeout=0.05)
+        assert not await client.reachable(timeout=0.05)
         await eventually(lambda: listener.left == {0, 1}, what="the end of the connections")
         await client.close()
 
@@ -299,7 +299,7 @@ async def test_an_end_of_the_client_ends_what_is_under_way_and_what_comes_later(
 
 async def test_an_agent_that_is_not_there(tmp_path: Path) -> None:
     client = AgentClient(Target(socket=str(tmp_path / "none")), signer=RequestSigner(Ed25519PrivateKey.generate(), "k"))
-    assert not await client.answers(timeout=5)
+    assert not await client.reachable(timeout=5)
     with pytest.raises(BrowserGone):
         await client.ping()
     await client.close()

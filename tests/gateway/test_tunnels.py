@@ -135,6 +135,8 @@ async def test_a_browser_that_cannot_start_refuses_with_its_sentence(tunneled: T
 async def test_an_agent_that_is_gone_refuses_with_502(tunneled: Tunneled, tmp_path: Path) -> None:
     tunneled.rig.place.make = lambda: FakeAgent(Target(socket=str(tmp_path / "nobody.sock")))
     assert (await tunneled.refused("/ws/shop", key=await tunneled.rig.key("alice")))[0] == BrowserGone.status
+    live = tunneled.rig.gateway.sessions.live(await tunneled.rig.caller(), "shop")
+    assert tunneled.rig.place.looked == [live.key]
 
 
 async def test_a_sessions_end_closes_its_tunnels(tunneled: Tunneled) -> None:
@@ -165,3 +167,37 @@ async def test_a_revoked_key_loses_its_tunnels_and_no_others(tunneled: Tunneled)
         assert (await tunneled.refused("/ws/one", key=revoked))[0] == 401
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
+
+
+@pytest.mark.parametrize("outlives", [False, True], ids=["dies with its gateway", "outlives its gateway"])
+async def test_an_agent_that_outlives_gateways_is_told_who_left(tunneled: Tunneled, outlives: bool) -> None:
+    rig = tunneled.rig
+    rig.parts.tunnels._explains = outlives
+    live = await rig.running(await rig.caller())
+    async with tunneled.opened("/ws/shop", key=await rig.key("alice")) as socket:
+        await socket.send("hello")
+        assert await socket.recv() == "hello"
+    if outlives:
+        await eventually(lambda: rig.agent(live).departures == 1, what="the agent is told")
+    else:
+        await eventually(lambda: len(rig.parts.tunnels) == 0, what="the tunnel's end")
+        assert rig.agent(live).departures == 0
+
+
+async def test_an_agent_is_not_told_that_its_client_left_when_the_server_stops(tmp_path: Path) -> None:
+    async def echo(socket: ServerConnection) -> None:
+        async for message in socket:
+            await socket.send(message)
+
+    async with serve(echo, "127.0.0.1", 0, compression=None) as agent, gateway_rig(tmp_path) as rig:
+        rig.place.make = lambda: FakeAgent(Target(port=agent.sockets[0].getsockname()[1]))
+        rig.parts.tunnels._explains = True
+        async with serving(rig.app) as server:
+            live = await rig.running(await rig.caller())
+            async with Tunneled(rig, server.port, [], []).opened("/ws/shop", key=await rig.key("alice")) as socket:
+                await socket.send("hello")
+                assert await socket.recv() == "hello"
+                await server.stop()
+                with pytest.raises(ConnectionClosed):
+                    await socket.recv()
+        assert rig.agent(live).departures == 0

@@ -49,6 +49,7 @@ class FakeAgent(AgentClient):
         self.attached: AttachRequest | None = None
         self.pings = 0
         self.saves = 0
+        self.departures = 0
         self.on_save: Callable[[], Awaitable[None]] | None = None
         self.asked: list[tuple[str, BaseModel]] = []
         self.answers: dict[str, Any] = {}
@@ -94,6 +95,10 @@ class FakeAgent(AgentClient):
     async def ping(self) -> None:
         self._may()
         self.pings += 1
+
+    async def client_left(self) -> None:
+        self._may()
+        self.departures += 1
 
     async def save(self, *, timeout: float = 5.0) -> None:
         self._may()

@@ -118,7 +118,7 @@ class AgentClient:
         """The signed credential for one request to this agent; `path` with its query."""
         return self._signer.authorization(method, path, body, subject=self._subject, now=self._clock())
 
-    async def answers(self, *, timeout: float) -> bool:
+    async def reachable(self, *, timeout: float) -> bool:
         """Whether the agent answers at all, within `timeout` seconds, be it only that it is about to end."""
         try:
             await self._origin.send("GET", "/healthz", limit=timeout, again=True)

@@ -131,7 +131,8 @@ class Operations:
 
         with self._log.begin(key) as pending:
             try:
-                yield running
+                async with self._sessions.reaching(live):
+                    yield running
             except PodiumError as error:
                 self._log.end(done(error), pending.pop_all())
                 raise

@@ -7,12 +7,14 @@ hangs up changes nothing.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from podium_gateway.auth.caller import Caller
 from podium_gateway.errors import (
     BrowserFailed,
+    BrowserGone,
     CapacityExhausted,
     PodiumError,
     SessionEnded,
@@ -123,7 +125,21 @@ class Sessions:
     async def ping(self, live: LiveSession) -> None:
         """Count as activity."""
         place = await self.ready(live)
-        await place.agent.ping()
+        async with self.reaching(live):
+            await place.agent.ping()
+
+    @asynccontextmanager
+    async def reaching(self, live: LiveSession) -> AsyncIterator[None]:
+        """Around what is asked of a session's browser: when that cannot be reached, its place is asked whether the run is over.
+
+        Pods go without a word to those who talk to them, and their addresses are used again.
+        """
+        try:
+            yield
+        except BrowserGone:
+            if live.key is not None:
+                await self._provisioner.look(live.key)
+            raise
 
     async def end(self, live: LiveSession, *, reason: EndReason = EndReason.REQUESTED, message: str = "") -> None:
         """End the session and wait until nothing is left of it. Raises `SessionNotFound` when that was asked before."""

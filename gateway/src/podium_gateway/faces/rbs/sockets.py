@@ -47,7 +47,8 @@ async def _carry(socket: WebSocket, caller: Caller, session_id: str) -> None:
     live = await parts.sessions.create(caller, _wish(socket.query_params), session_id=session_id)
     place = await parts.sessions.ready(live)
     owner = TunnelOwner(live.uid, live.session_id, caller.key_id, kind="cdp")
-    await parts.tunnels.carry(socket, place.agent, path, owner=owner, tunnel=parts.tunnel)
+    async with parts.sessions.reaching(live):
+        await parts.tunnels.carry(socket, place.agent, path, owner=owner, tunnel=parts.tunnel)
 
 
 def devtools_sockets() -> APIRouter:

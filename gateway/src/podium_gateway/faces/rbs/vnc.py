@@ -119,7 +119,8 @@ def live_sockets() -> APIRouter:
             live = parts.sessions.live(caller, session_id)
             place = await parts.sessions.ready(live)
             owner = TunnelOwner(live.uid, live.session_id, caller.key_id, kind="vnc")
-            await parts.tunnels.carry(socket, place.agent, "/vnc", owner=owner, tunnel=parts.tunnel)
+            async with parts.sessions.reaching(live):
+                await parts.tunnels.carry(socket, place.agent, "/vnc", owner=owner, tunnel=parts.tunnel)
         except PodiumError as error:
             await socket.send_denial_response(rendered(error, upgrade=True))
 

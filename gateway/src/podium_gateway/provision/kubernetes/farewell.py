@@ -26,7 +26,7 @@ async def heeded(agent: AgentClient, request: EndRequest, *, limit: float) -> bo
     try:
         await agent.end(request)
         async with asyncio.timeout(limit):
-            while await agent.answers(timeout=ANSWER):  # noqa: ASYNC110 - another machine's process: there is no event
+            while await agent.reachable(timeout=ANSWER):  # noqa: ASYNC110 - another machine's process: there is no event
                 await asyncio.sleep(EVERY)
     except (PodiumError, TimeoutError) as error:
         log.info("end_not_heeded", extra={"reason": request.reason, "error": repr(error)})

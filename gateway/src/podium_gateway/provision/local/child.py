@@ -179,7 +179,7 @@ class AgentChild:
                 return Exit(*self._wish.result())
             if gone.done():
                 return exit_of(gone.result(), self.paths.end_note)
-            answered = await self.agent.answers(timeout=PROBE_LIMIT)
+            answered = await self.agent.reachable(timeout=PROBE_LIMIT)
             pause = PROBE_EVERY if answered else PROBE_LIMIT
             seen = facts(process.pid)
             stopped, cpu = (seen.stopped, seen.cpu) if seen is not None else (False, 0.0)
