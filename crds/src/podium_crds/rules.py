@@ -36,11 +36,6 @@ NAME_RULE: Final[Rule] = {
 
 SESSION_RULES: Final[list[Rule]] = [
     {
-        "rule": "self.idleTimeoutSeconds <= self.maxLifetimeSeconds",
-        "message": "idleTimeoutSeconds must not be longer than maxLifetimeSeconds",
-        "fieldPath": ".idleTimeoutSeconds",
-    },
-    {
         "rule": "!has(oldSelf.extendUntil) || (has(self.extendUntil) && self.extendUntil >= oldSelf.extendUntil)",
         "message": "extendUntil may only be moved forward",
         "fieldPath": ".extendUntil",
