@@ -51,11 +51,11 @@ class Installation:
             self._use(new)
             self.wait()
 
-    def prepare_namespace(self) -> None:
+    def prepare_namespace(self, release: str = RELEASE) -> None:
         """The release's namespace, which enforces the restricted standard too, and a volume for the gateway."""
-        folder = self.places.volumes / "gateway"
+        folder = self.places.volumes / release
         folder.mkdir(parents=True, exist_ok=True)
-        self.kubectl.apply(namespace(NAMESPACE), volume(folder))
+        self.kubectl.apply(namespace(release), volume(folder, release))
 
     def helm_install(self, *arguments: str, release: str = RELEASE) -> None:
         """Install, or upgrade what is installed."""
@@ -80,7 +80,7 @@ class Installation:
         """Uninstall a release, and take away what was made for it."""
         self.helm("uninstall", release, "--namespace", release, "--ignore-not-found", limit=240)
         self.kubectl("delete", "namespace", release, "--ignore-not-found", "--timeout=90s", limit=120)
-        self.kubectl("delete", "persistentvolume", f"podium-{release}", "--ignore-not-found")
+        self.kubectl("delete", "persistentvolume", f"gateway-of-{release}", "--ignore-not-found")
 
     def _use(self, archives: list[Path]) -> None:
         """Begin pods again whose image has changed under the same tag, which an upgrade does not see."""
@@ -161,18 +161,22 @@ def namespace(name: str) -> dict[str, object]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
 
 
-def volume(folder: Path) -> dict[str, object]:
-    """A folder of this machine as a PersistentVolume: `local`, since only then the kubelet gives it to the pod's group."""
+def volume(folder: Path, release: str) -> dict[str, object]:
+    """A folder of this machine as the volume that a release's gateway will claim, and no other.
+
+    It is of the kind `local`, since only then the kubelet gives the folder to the pod's group.
+    """
     here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}]}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": f"podium-{folder.name}"},
+        "metadata": {"name": f"gateway-of-{release}"},
         "spec": {
             "capacity": {"storage": VOLUME_SIZE},
             "accessModes": ["ReadWriteOnce"],
             "persistentVolumeReclaimPolicy": "Retain",
             "storageClassName": "by-hand",
+            "claimRef": {"namespace": release, "name": f"{release}-gateway"},
             "local": {"path": str(folder)},
             "nodeAffinity": {"required": {"nodeSelectorTerms": [here]}},
         },

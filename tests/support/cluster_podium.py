@@ -4,10 +4,9 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from cluster.addresses import EXTRA_INGRESSES
-from cluster.installation import NAMESPACE, USER, Installation, namespace, volume
+from cluster.installation import NAMESPACE, USER, Installation
 from support.podium import Podium
 
 _ENTRY_POINTS = itertools.cycle(EXTRA_INGRESSES.items())
@@ -59,10 +58,8 @@ class InCluster:
             f"ingress.annotations.{_ENTRY_POINT_OF_INGRESS}": release,
         }
         told = {name: value for name, value in settings.items() if name not in _LOCAL_ONLY}
-        folder = self._installation.places.volumes / release
-        folder.mkdir(parents=True, exist_ok=True)
-        self._installation.kubectl.apply(namespace(release), volume(folder))
         try:
+            self._installation.prepare_namespace(release)
             self._installation.helm_install(
                 *(f"--set={name}={value}" for name, value in values.items()),
                 *(f"--set-string=gateway.settings.{name}={value}" for name, value in told.items()),
@@ -74,7 +71,7 @@ class InCluster:
             self._installation.remove(release)
 
     def _podium(self, release: str, where: str, *, url: str, key: str) -> ClusterPodium:
-        home = self._installation.places.volumes / ("gateway" if release == "podium" else release)
+        home = self._installation.places.volumes / release
         return ClusterPodium(
-            url=url, user_id=USER, api_key=key, home=Path(home), installation=self._installation, release=release, namespace=where
+            url=url, user_id=USER, api_key=key, home=home, installation=self._installation, release=release, namespace=where
         )
