@@ -88,6 +88,23 @@ async def test_a_page_that_clears_its_storage_stays_logged_out(site: Inline):
         assert storage(agent.receiver, site.url) == OriginStorage(origin=site.url)
 
 
+async def test_no_page_runs_before_its_origin_has_what_it_had(site: Inline):
+    many = [OriginStorage(origin=f"https://n{number}.example", local_storage={"n": "1"}) for number in range(20)]
+    ours = [OriginStorage(origin=origin, local_storage={"token": "secret"}) for origin in (site.url, site.other_url)]
+    state = SavedState(saved_at=datetime(2026, 1, 1, tzinfo=UTC), origins=[*ours, *many])
+    async with running_agent("--headless") as agent:
+        site.said.clear()
+        seen = "[location.hostname, localStorage.token ?? null]"
+        await agent.attach(state=state, start_url=site.telling(seen))
+        async with agent.client() as client:  # its tab is told of when its document is there
+            await client.command("Target.createTarget", {"url": site.telling(seen).replace(site.url, site.other_url)})
+            hosts = sorted([await site.next(1), await site.next(2)])
+        assert hosts == [["127.0.0.1", "secret"], ["localhost", "secret"]]
+        await agent.end()
+        kept = {one.origin for one in agent.receiver.states[-1].origins}
+        assert kept == {one.origin for one in state.origins}
+
+
 async def test_an_origin_that_was_not_visited_this_time_is_kept(site: Inline):
     elsewhere = OriginStorage(origin="https://elsewhere.example", local_storage={"a": "1"}, session_storage={"b": "2"})
     state = SavedState(saved_at=datetime(2026, 1, 1, tzinfo=UTC), origins=[elsewhere])

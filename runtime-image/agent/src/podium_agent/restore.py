@@ -1,10 +1,11 @@
-"""Bring a saved state into a fresh browser before its caller comes.
+"""Bring a saved state into a fresh browser, each part before a page could miss it.
 
 localStorage of an origin without a page is written through a tab of our own, in the default context. sessionStorage belongs to
 a tab, so a script puts it there, before the page's first own one.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Mapping
@@ -12,34 +13,64 @@ from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.errors import AgentError, CdpError
+from podium_agent.hold import Hold
 from podium_agent.origintab import OriginTab, origin_tab
 from podium_agent.targets import PAGE, Target, Targets
 from podium_protocol.state import Cookie, OriginStorage, SavedState
 
-__all__ = ["TabStorage", "restore"]
+__all__ = ["Restore", "TabStorage"]
 
 log = logging.getLogger(__name__)
 
 LIMIT: Final = 15.0
-"""Seconds for all origins, at about 50 ms each; whoever waits for the browser gives up after 30."""
+"""Seconds for all origins, at about 50 ms each; whoever waits for a page gives up after 30."""
+MANY: Final = 20
+"""Origins that are brought back beside the first page; a client that connects meanwhile waits for them, 1 s at most."""
 
 
-async def restore(connection: CdpConnection, targets: Targets, state: SavedState) -> None:
-    """Cookies and localStorage. What cannot be written is logged and left out; raises `AgentError` when nothing can."""
-    clock = asyncio.get_running_loop().time
-    began = clock()
-    await _cookies(connection, state.cookies)
-    stored = [origin for origin in state.origins if origin.local_storage]
-    try:
-        if stored:
-            async with asyncio.timeout(LIMIT), origin_tab(connection, targets) as tab:
-                for origin in reversed(stored):  # the last touched first, in case that time is short
-                    await _write(tab, origin)
-    except TimeoutError:
-        log.error("origins_not_restored", extra={"origins": len(stored), "seconds": LIMIT})
-    else:
-        found = {"origins": len(stored), "seconds": round(clock() - began, 3)}
-        log.info("state_restored", extra=found)
+class Restore:
+    """Cookies before anything, then localStorage beside the first page, whose documents wait for their own."""
+
+    def __init__(self, connection: CdpConnection, targets: Targets, state: SavedState) -> None:
+        self._connection = connection
+        self._targets = targets
+        self._state = state
+        # The last touched first: what nobody waits for yet is wanted in that order, probably.
+        self._stored = {one.origin: one for one in reversed(state.origins) if one.local_storage}
+        self._hold = Hold(connection, targets, self._stored)
+        self._over = asyncio.Event()
+
+    async def first(self) -> None:
+        """What has to be there before any page: cookies, and localStorage if it is of many origins."""
+        await _cookies(self._connection, self._state.cookies)
+        if len(self._stored) > MANY:
+            await self.whole()
+
+    async def whole(self) -> None:
+        """Wait until nothing is missing, or will never be there."""
+        self._hold.hurry()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LIMIT):
+                await self._over.wait()
+
+    async def storage(self) -> None:
+        """localStorage of every origin. What cannot be written is logged and left out, and keeps nothing waiting."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        told: dict[str, object] = {"origins": len(self._stored)}
+        try:
+            if self._stored:
+                async with asyncio.timeout(LIMIT), origin_tab(self._connection, self._targets) as tab:
+                    while (origin := await self._hold.next()) is not None:
+                        await _write(tab, self._stored[origin])
+                        self._hold.there(origin)
+        except (AgentError, TimeoutError) as error:
+            log.error("origins_not_restored", extra={**told, "error": repr(error)})
+        else:
+            log.info("state_restored", extra={**told, "seconds": round(clock() - began, 3)})
+        finally:
+            self._hold.end()
+            self._over.set()
 
 
 async def _cookies(connection: CdpConnection, cookies: list[Cookie]) -> None:

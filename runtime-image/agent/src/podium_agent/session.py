@@ -10,7 +10,7 @@ from podium_agent.context import overrides, set_viewport
 from podium_agent.courier import Courier, DeliveryError
 from podium_agent.errors import AgentError, CdpClosed, CdpTimeout
 from podium_agent.guard import Verdict, watch_answers, watch_process
-from podium_agent.restore import TabStorage, restore
+from podium_agent.restore import Restore, TabStorage
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.events import EventType
 from podium_protocol.reasons import EndReason
@@ -52,6 +52,7 @@ class Session:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._courier: Courier | None = None
         self._saves = False
+        self._restore: Restore | None = None
         death = watch_process(browser.chromium, browser.connection, browser.display, memory_kills=memory_kills)
         self._own(self._verdict_of(death), "watch-process")
         clock = asyncio.get_running_loop().time
@@ -111,7 +112,9 @@ class Session:
     async def _prepare(self, request: AttachRequest) -> None:
         browser, context = self.browser, request.context
         if request.state is not None:
-            await restore(browser.connection, browser.targets, request.state)
+            self._restore = Restore(browser.connection, browser.targets, request.state)
+            self._own(self._restore.storage(), "restore")
+            await self._restore.first()
         if self._saves:
             browser.saver.follow(request.state)
         browser.targets.preparations.append(lambda target: overrides(context, target))
@@ -126,6 +129,11 @@ class Session:
             if context.viewport is not None:
                 await set_viewport(browser.connection, target, context.viewport)
             await browser.targets.settled(target)
+
+    async def restored(self) -> None:
+        """Wait until all of the saved state is there: a client could open pages that nothing holds."""
+        if self._restore is not None:
+            await self._restore.whole()
 
     def status(self) -> AgentStatus:
         """The agent's own view, as a snapshot."""

@@ -32,6 +32,7 @@ class Tunnels:
 
     async def cdp(self, websocket: WebSocket, session: Session, *, page: str | None, active: bool) -> None:
         """To the browser's level, or to a page's (`active` without an id means the active one). Raises `AgentError`."""
+        await session.restored()
         chromium = session.browser.chromium
         path = chromium.path
         if page is not None or active:
