@@ -16,6 +16,7 @@ from bench.memory import memory
 from bench.messages import open_paths, small_messages
 from bench.operations import operations
 from bench.podium import serving
+from bench.routing import routing
 from bench.rows import ROWS, Measured, parts_of, table
 from bench.saving import saving
 from bench.site import running_site
@@ -34,6 +35,7 @@ class Amount:
     operations: int
     captures: int
     saves: int
+    routes: int = 2000
 
 
 FULL = Amount(rounds=48, count=200, large=24, starts=12, connections=200, operations=40, captures=16, saves=6)
@@ -67,6 +69,10 @@ def measure(amount: Amount, keys: Sequence[str]) -> dict[str, Measured]:
                 number = "not measured" if value is None else f"{value:.3g} {row.unit} of {row.target:g}"
                 print(f"bench: {row.key}: {number} ({time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
 
+    if "routing" in parts:
+        done(lambda: routing(sessions=amount.routes))
+    if parts <= {"routing"}:
+        return results
     with tempfile.TemporaryDirectory(prefix="podium-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o711)  # sessions' users pass through to their own folders

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 __all__ = ["ROWS", "Measured", "Part", "Row", "parts_of", "table"]
 
-Part = Literal["messages", "large", "operations", "capture", "starts", "saving", "memory"]
+Part = Literal["messages", "large", "operations", "capture", "starts", "saving", "memory", "routing"]
 """What is measured together, because it shares servers and takes turns."""
 
 
@@ -41,6 +41,7 @@ ROWS: Final = (
     Row("agent", "agent, PSS", 60, "MiB", "", "memory"),
     Row("session", "whole session with six running, PSS", 270, "MiB", "", "memory"),
     Row("idle", "one idle CDP connection in the gateway, PSS", 48, "KiB", "", "memory"),
+    Row("route", "what a gateway in a cluster keeps of one session", 1, "KiB", "", "routing"),
 )
 
 

@@ -1,5 +1,6 @@
 """The table that a person reads: targets, verdicts, and what was not measured."""
 
+from bench.routing import routing
 from bench.rows import ROWS, Measured, parts_of, table
 
 
@@ -20,3 +21,7 @@ def test_only_what_the_rows_need_is_measured() -> None:
     assert parts_of(["hop", "gateway"]) == {"messages"}
     assert parts_of(["large", "idle"]) == {"large", "memory"}
     assert parts_of([]) == {row.part for row in ROWS} > {"messages", "large", "starts", "memory"}
+
+
+def test_what_is_kept_of_a_session_in_a_cluster_stays_small() -> None:
+    assert (routing(sessions=500)["route"].value or 0) < 1.0
