@@ -8,20 +8,30 @@ that is sent again is stored once. (An agent sends a batch only when the one bef
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, delete, insert, select, update
 
 from podium_gateway.errors import SessionNotFound
 from podium_gateway.store.database import Database
 from podium_gateway.store.schema import events, runs, sessions
-from podium_gateway.store.tally import subject_of, tally
+from podium_gateway.store.tally import Tally, subject_of, tally
 from podium_protocol.events import Event
 
 MOST: Final = 50_000
 """Events kept of a session unless told otherwise: about 30 MB."""
 PAGE: Final = 1000
 """Events in one read unless told otherwise."""
+
+# Made once: a statement's making takes longer than SQLite takes to do it.
+_NUMBER: Final = (
+    update(sessions)
+    .where(sessions.c.uid == bindparam("session"))
+    .values(last_seq=sessions.c.last_seq + bindparam("more"))
+    .returning(sessions.c.last_seq, sessions.c.dropped_events)
+)
+_INSERT: Final = insert(events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +71,8 @@ class EventLog:
             fresh = [by_counter[counter] for counter in sorted(by_counter) if counter > last]
             if not fresh:
                 return last
-            counted = _counted((event.type, event.data) for event in fresh)
-            connection.execute(update(runs).where(*of_run).values(last_counter=fresh[-1].counter, **counted))
+            counted = tally((event.type, event.data) for event in fresh)
+            _count(connection, uid, run, counted, last_counter=fresh[-1].counter)
             self._append(connection, uid, [_values(run, event) for event in fresh])
             return fresh[-1].counter
 
@@ -75,8 +85,7 @@ class EventLog:
         values = {"run": run, "counter": None, "type": type, "time": time, "data": data, "blob": blob, "subject": None}
 
         def append(connection: Connection) -> int:
-            if counted := _counted([(type, data)]):
-                connection.execute(update(runs).where(runs.c.session_uid == uid, runs.c.run == run).values(counted))
+            _count(connection, uid, run, tally([(type, data)]))
             return self._append(connection, uid, [values])
 
         return await self._database.transact(append)
@@ -94,18 +103,16 @@ class EventLog:
             return [stored_event(row) for row in await connection.execute(query.order_by(events.c.seq).limit(limit))]
 
     def _append(self, connection: Connection, uid: str, values: Sequence[dict[str, Any]]) -> int:
-        of_session = sessions.c.uid == uid
-        count = update(sessions).where(of_session).values(last_seq=sessions.c.last_seq + len(values))
-        row = connection.execute(count.returning(sessions.c.last_seq, sessions.c.dropped_events)).one_or_none()
+        row = connection.execute(_NUMBER, {"session": uid, "more": len(values)}).one_or_none()
         if row is None:
             raise SessionNotFound()
         first = row.last_seq - len(values) + 1
         numbered = [{"session_uid": uid, "seq": first + place, **event} for place, event in enumerate(values)]
-        connection.execute(insert(events), numbered)
+        connection.execute(_INSERT, numbered)
         excess = row.last_seq - self._most
         if excess > row.dropped_events:
             connection.execute(delete(events).where(events.c.session_uid == uid, events.c.seq <= excess))
-            connection.execute(update(sessions).where(of_session).values(dropped_events=excess))
+            connection.execute(update(sessions).where(sessions.c.uid == uid).values(dropped_events=excess))
         last_seq: int = row.last_seq
         return last_seq
 
@@ -122,13 +129,23 @@ def _values(run: int, event: Event) -> dict[str, Any]:
     }
 
 
-def _counted(batch: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    """What a batch changes of its run's counts."""
-    found = tally(batch)
-    values: dict[str, Any] = {name: runs.c[name] + count for name, count in found.counts.items()}
+def _count(connection: Connection, uid: str, run: int, found: Tally, **new: Any) -> None:
+    """Add what was counted to the run's counts, and set what is `new` of it."""
     if found.last_url is not None:
-        values |= {"last_url": found.last_url, "last_title": found.last_title}
-    return values
+        new |= {"last_url": found.last_url, "last_title": found.last_title}
+    if found.counts or new:
+        more = {f"more_{name}": count for name, count in found.counts.items()}
+        query = _counting(tuple(sorted(found.counts)), tuple(sorted(new)))
+        connection.execute(
+            query, {"of_session": uid, "of_run": run, **more, **{f"new_{name}": value for name, value in new.items()}}
+        )
+
+
+@lru_cache
+def _counting(more: tuple[str, ...], new: tuple[str, ...]) -> Update:
+    of_run = (runs.c.session_uid == bindparam("of_session"), runs.c.run == bindparam("of_run"))
+    values: dict[str, Any] = {name: runs.c[name] + bindparam(f"more_{name}") for name in more}
+    return update(runs).where(*of_run).values(values | {name: bindparam(f"new_{name}") for name in new})
 
 
 def stored_event(row: Row[Any]) -> StoredEvent:
