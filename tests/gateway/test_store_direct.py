@@ -92,7 +92,7 @@ async def test_transactions_of_both_kinds_wait_for_each_other(stores: Stores) ->
 
     async def slowly() -> None:
         async with stores.database.write() as connection:
-            number = int(await connection.scalar(select(users.c.name)))
+            number = int(str(await connection.scalar(select(users.c.name))))
             await connection.execute(update(users).values(name=str(number + 1)))
 
     await asyncio.gather(*(slowly() if turn % 2 else stores.database.transact(count) for turn in range(10)))
