@@ -170,3 +170,17 @@ async def test_a_token_is_good_only_for_its_run(rig: Rig) -> None:
 
 async def stored(rig: Rig, status: Status) -> bool:
     return (await rig.gateway.sessions.record(await rig.caller(), "shop")).status is status
+
+
+async def test_a_browser_that_nobody_has_is_ended(rig: Rig) -> None:
+    alice = await rig.caller()
+    mine = await rig.running(alice, "mine")
+    over = await rig.running(alice, "over")
+    await rig.gateway.sessions.end(over)
+    rig.place.ends.clear()
+    never = RunKey("never heard of", 1)
+    rig.place.strays = [rig.key_of(mine), rig.key_of(over), never]  # the first is another gateway's, as the store knows
+
+    await rig.gateway.strays.end_all()
+
+    assert rig.place.ends == [(rig.key_of(over), EndReason.EVICTED), (never, EndReason.EVICTED)]
