@@ -17,7 +17,7 @@ from podium_protocol.errors import AgentErrorCode
 __all__ = ["OriginTab", "origin_tab"]
 
 ORIGIN_LIMIT: Final = 5.0
-_EMPTY: Final = base64.b64encode(b"<!doctype html><title></title>").decode()
+_EMPTY: Final = base64.b64encode(b"<!doctype html><link rel=icon href=data:,>").decode()
 
 
 class OriginTab:
