@@ -1,6 +1,6 @@
 # Everything a person does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lock generate bench images cluster cluster-down
+.PHONY: help run test check fmt lock generate bench load images cluster cluster-down
 # More arguments for the target's tool: make test ARGS="-k splice".
 ARGS ?=
 
@@ -31,6 +31,10 @@ generate: ## write the documentation that is made from code
 bench: ## measure against nginx and a bare Chromium, and print ratios
 	@scripts/python scripts/environment.py bench
 	@cd tests && exec ../.venv/bin/python -m bench $(ARGS)
+
+load: ## storm the operator with 100 starts a second, conflicts, kills, outages (ARGS=--quick for a tenth)
+	@scripts/python scripts/environment.py
+	@cd tests && exec ../.venv/bin/python -m load $(ARGS)
 
 images: ## build the container images into archives outside the checkout (ARGS="gateway operator browser browser-light")
 	@exec scripts/python scripts/images.py $(ARGS)

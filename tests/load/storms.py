@@ -50,7 +50,7 @@ class Outcome:
     faults: int
     """Requests that were refused or cut on purpose, and watches that were dropped."""
     cpu: float
-    """Processor seconds of the operators that are alive at the end."""
+    """Processor seconds of the operators that are alive at the end, in this storm."""
 
     def quantile(self, share: float) -> float:
         """The wait that this share of the sessions did not exceed."""
@@ -65,6 +65,7 @@ async def run_storm(
     faults = cluster.kube.faults
     faults.latency, faults.conflict_share, struck = LATENCY, storm.conflict_share, faults.struck
     writes, begun, dropped = operator_writes(cluster), loop.time(), 0
+    spent = {operator.pid: cpu_seconds(operator.pid) for operator in cluster.operators if operator.process.returncode is None}
     async with asyncio.TaskGroup() as group:
         if meanwhile:
             group.create_task(meanwhile, name="meanwhile")
@@ -88,7 +89,11 @@ async def run_storm(
         seconds=seconds,
         writes=operator_writes(cluster) - writes,
         faults=faults.struck - struck + dropped,
-        cpu=sum(cpu_seconds(operator.pid) for operator in cluster.operators if operator.process.returncode is None),
+        cpu=sum(
+            cpu_seconds(operator.pid) - spent.get(operator.pid, 0.0)
+            for operator in cluster.operators
+            if operator.process.returncode is None
+        ),
     )
 
 
