@@ -119,6 +119,7 @@ async def test_a_session_that_was_still_starting(rig: Rig, tmp_path: Path, attac
     rig.place.hold.clear()
     live = await rig.gateway.sessions.create(alice, Wish(), session_id="shop")
     await rig.gateway.runs.close()  # killed: nothing is waited for
+    rig.parts.sessions._catalog.drop(live)
     agent = FakeAgent()
     agent.attached = AttachRequest(destinations=Destinations(url="http://gateway", token="t"))
     agent.says = {"attached": attached}

@@ -1,11 +1,11 @@
-"""Where agents report: an app of its own on a Unix socket that only this user can open, so nothing else of the gateway is
-reachable from a session.
+"""Where agents report: an app of its own, on a Unix socket that only this user can open or on a port of its own, so nothing
+else of the gateway is reachable from a session.
 """
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -77,6 +77,12 @@ async def _refused(_: Request, error: Exception) -> Response:
     return JSONResponse({"code": error.code, "message": error.message}, error.status)
 
 
+async def _left(_: Request, error: Exception) -> Response:
+    # An agent that ends breaks a report off, and brings all of it again with its last one. Nobody reads this answer.
+    assert isinstance(error, ClientDisconnect)  # noqa: S101 - registered for this class
+    return JSONResponse({"code": "invalid_request", "message": "the report broke off"}, 400)
+
+
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     return JSONResponse({"code": "not_found", "message": error.detail}, error.status_code)
@@ -91,5 +97,5 @@ def internal_app(reports: Reports, tokens: RunTokens, settings: Settings) -> Sta
             Route("/state", inbox.state, methods=["PUT"]),
             Route("/artifacts/{artifact_id}", inbox.artifact, methods=["PUT"]),
         ],
-        exception_handlers={PodiumError: _refused, HTTPException: _http},
+        exception_handlers={PodiumError: _refused, HTTPException: _http, ClientDisconnect: _left},
     )

@@ -104,16 +104,22 @@ class Edge:
             await _answer(observed, 500, json.dumps(body).encode())
         finally:
             self._metrics.answered(status or 500)
-            log.info(
+            route = _template(scope)
+            log.log(
+                logging.DEBUG if route in _PROBES and status == 200 else logging.INFO,
                 "request",
                 extra={
                     "method": scope["method"],
-                    "route": _template(scope),
+                    "route": route,
                     "status": status,
                     "ms": round((time.perf_counter() - began) * 1000, 1),
                     "request": request_id,
                 },
             )
+
+
+_PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
+"""What a cluster asks every few seconds: news only when it is not answered well."""
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
