@@ -136,8 +136,9 @@ def test_images_take_registry_tag_and_digest(helm: Helm) -> None:
     digest = "podium/browser@sha256:" + "a" * 64
     objects = helm.render({"image.registry": "registry.example.com:5000/tools", "image.tag": "1.2.3", "image.browser": digest})
     assert _container(objects, "podium-gateway")["image"] == "registry.example.com:5000/tools/podium/gateway:1.2.3"
-    pool = objects.one("BrowserPool", "default")
-    assert pool["spec"]["template"]["image"] == f"registry.example.com:5000/tools/{digest}"
+    assert _browser(objects) == f"registry.example.com:5000/tools/{digest}"
+    assert _browser(helm.render({"image.browser": "podium/browser:0.1.0-light"})) == "podium/browser:0.1.0-light"
+    assert _browser(helm.render({"image.browser": "registry:5000/browser"})) == "registry:5000/browser:0.1.0"
 
 
 def test_pull_secrets_reach_every_pod(helm: Helm) -> None:
@@ -213,6 +214,10 @@ def test_the_gateway_takes_no_more_sessions_than_the_pool(objects: Objects) -> N
 def test_the_gateway_knows_its_public_url(helm: Helm, values: dict[str, object], url: str) -> None:
     objects = helm.render(values)
     assert environment(_container(objects, "podium-gateway"))["PODIUM_PUBLIC_URL"] == url
+
+
+def _browser(objects: Objects) -> object:
+    return objects.one("BrowserPool", "default")["spec"]["template"]["image"]
 
 
 def _container(objects: Objects, workload: str) -> dict[str, object]:

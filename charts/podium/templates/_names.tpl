@@ -13,13 +13,13 @@ app.kubernetes.io/name: podium-{{ index . 1 }}
 app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
 {{- end }}
 
-{{/* One component's image: (list $ "gateway"). A name that brings its own digest keeps it. */}}
+{{/* One component's image: (list $ "gateway"). A name that brings its own tag or digest keeps it. */}}
 {{- define "podium.image" -}}
 {{- $image := (index . 0).Values.image -}}
 {{- $name := index $image (index . 1) -}}
 {{- with $image.registry }}{{ trimSuffix "/" . }}/{{ end -}}
 {{- $name }}
-{{- if not (contains "@" $name) }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}{{ end -}}
+{{- if not (regexMatch "[:@][^/]*$" $name) }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}{{ end -}}
 {{- end }}
 
 {{- define "podium.pullSecrets" -}}
