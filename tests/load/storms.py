@@ -142,6 +142,24 @@ async def kill_and_restart(cluster: FakeCluster, operator: OperatorProcess, *, t
 
 
 @asynccontextmanager
+async def supervised(cluster: FakeCluster, operator: OperatorProcess) -> AsyncIterator[None]:
+    """Start the operator again whenever it ends of itself, as its kubelet does: without its Lease it ends."""
+
+    async def supervise() -> None:
+        current = operator
+        while True:
+            await current.process.wait()
+            current = await cluster.start_operator(current.identity)
+
+    task = asyncio.create_task(supervise(), name="supervise")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
 async def cluster_with_pool(folder: Path, *, warm: int, sessions: int) -> AsyncIterator[FakeCluster]:
     """A fake cluster with one pool, no operator yet."""
     async with fake_cluster(folder, times=KUBELET) as cluster:

@@ -1,0 +1,74 @@
+"""One operator of several acts; when it stops another does, and one that has lost the Lease stops at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from load.storms import KUBELET
+from podium_kube.resources import LEASES
+from support.fake_cluster import NAMESPACE, OPERATOR, FakeCluster, OperatorProcess, fake_cluster
+from support.waiting import eventually
+
+LOST = 70
+"""Exit status of an operator that has lost its Lease."""
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[FakeCluster]:
+    async with fake_cluster(tmp_path, times=KUBELET) as cluster:
+        await cluster.add_pool(replicas=0)
+        yield cluster
+
+
+async def test_the_second_waits_and_takes_over_when_the_first_is_stopped(cluster: FakeCluster):
+    first = await cluster.start_operator("operator-a")
+    await cluster.leads(first)
+    second = await cluster.start_operator("operator-b")
+    reads = cluster.kube.count(OPERATOR, ("get",), resource="leases")
+    await eventually(
+        lambda: cluster.kube.count(OPERATOR, ("get",), resource="leases") > reads, what="the second asks for the Lease"
+    )
+    await cluster.create_session("one")
+    await cluster.all_ready()
+    assert not said(second, "operator_ready")
+    assert await first.stop() == 0
+    await cluster.leads(second)
+    await cluster.create_session("two")
+    await cluster.all_ready()
+    assert cluster.faults_of_bookkeeping() == []
+
+
+async def test_an_operator_whose_lease_another_has_ends_at_once(cluster: FakeCluster):
+    operator = await cluster.start_operator()
+    await cluster.leads(operator)
+    stolen = {"spec": {"holderIdentity": "another", "renewTime": "2026-01-01T00:00:00.000000Z", "leaseDurationSeconds": 15}}
+    await cluster.client.merge_patch(LEASES, "podium-operator", stolen, namespace=NAMESPACE)
+    async with asyncio.timeout(20):
+        assert await operator.process.wait() == LOST
+
+
+async def test_a_restarted_container_goes_on_without_waiting_for_itself(cluster: FakeCluster):
+    operator = await cluster.start_operator()
+    await cluster.leads(operator)
+    await operator.kill()
+    lease = cluster.kube.store.collection("coordination.k8s.io", "leases").objects[NAMESPACE, "podium-operator"]
+    await cluster.leads(await cluster.start_operator())
+    again = cluster.kube.store.collection("coordination.k8s.io", "leases").objects[NAMESPACE, "podium-operator"]
+    assert again["spec"]["acquireTime"] == lease["spec"]["acquireTime"]
+
+
+async def test_one_that_waits_for_the_lease_can_be_stopped(cluster: FakeCluster):
+    first = await cluster.start_operator("operator-a")
+    await cluster.leads(first)
+    second = await cluster.start_operator("operator-b")
+    reads = cluster.kube.count(OPERATOR, ("get",), resource="leases")
+    await eventually(
+        lambda: cluster.kube.count(OPERATOR, ("get",), resource="leases") > reads, what="the second asks for the Lease"
+    )
+    assert await second.stop() == 0
+
+
+def said(operator: OperatorProcess, event: str) -> bool:
+    return f'"{event}"' in operator.log.read_text()
