@@ -1,6 +1,7 @@
 """What is decided about a pool: as many warm pods as it asks for, and no more."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ READ = PoolKnown(written_at=NOW)
 
 
 def view(pool, *pods, **fields):
-    given = {"known": READ, "allowance": 10, "allowance_at": NOW + 0.5} | fields
+    given: dict[str, Any] = {"known": READ, "allowance": 10, "allowance_at": NOW + 0.5, **fields}
     return PoolView(pool, shape_of(pool, KEYS), warm=pods, **given)
 
 

@@ -187,7 +187,7 @@ class Executor:
         except NotFound:
             self.state.drop_session(name, session.metadata.uid)
             return
-        self.metrics.status_written(session, action.status)
+        self.metrics.status_written(session, action.status, waited=self.state.waited(name))
         self.state.put_session(BrowserSession.read(body))
 
     async def _read_again(self, session: BrowserSession) -> None:
@@ -222,7 +222,8 @@ class Executor:
         self.pods.learn(body)
         known = self.state.pool_known.get(pool.metadata.name, PoolKnown())
         if known.refused is not None:
-            self.state.pool_known[pool.metadata.name] = replace(known, refused=None, failures=0, retry_at=0.0)
+            # Its failures are forgotten when a pod of its is ready.
+            self.state.pool_known[pool.metadata.name] = replace(known, refused=None, retry_at=0.0)
 
     async def _write_pool_status(self, action: WritePoolStatus) -> None:
         pool, name = action.pool, action.pool.metadata.name

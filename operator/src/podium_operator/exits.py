@@ -40,7 +40,7 @@ def end_of(pod: PodRecord) -> End:
             return said
     for trouble in (pod.disrupted, pod.failed):
         if trouble is not None:
-            return End(EndReason.EVICTED, trouble.message or trouble.reason)
+            return End(EndReason.EVICTED, f"its pod was evicted: {trouble.message or trouble.reason}")
     if pod.exit is not None:
         return _said(pod.exit)
     return End(EndReason.AGENT_CRASHED, "the pod failed without a word")
@@ -51,7 +51,7 @@ def end_of_vanished(last: PodRecord | None) -> End:
     if last is not None and last.over:
         return end_of(last)
     if last is not None and last.disrupted is not None and last.disrupted.reason not in ("DeletionByTaintManager", *_LOST):
-        return End(EndReason.EVICTED, last.disrupted.message or "its pod was evicted")
+        return End(EndReason.EVICTED, f"its pod was evicted: {last.disrupted.message or last.disrupted.reason}")
     if last is not None and last.deleting is not None and last.disrupted is None:
         return End(EndReason.EVICTED, "its pod was deleted")
     return End(EndReason.NODE_LOST, "its pod is gone, and nobody said why")

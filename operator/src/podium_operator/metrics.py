@@ -20,7 +20,7 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self.ready_seconds = Histogram(
             "podium_operator_ready_seconds",
-            "From a session's creation to its status Ready.",
+            "From the first word of a session to its status Ready.",
             ["launch"],
             buckets=_BUCKETS,
             registry=registry,
@@ -42,11 +42,10 @@ class Metrics:
         )
         self.watch_age = Gauge("podium_operator_watch_age_seconds", "Since the pods' watch last said anything.", registry=registry)
 
-    def status_written(self, session: BrowserSession, status: BrowserSessionStatus) -> None:
-        """Count what a status write means: ready for the first time, or over."""
-        if session.status.ready_at is None and status.ready_at is not None and session.metadata.creation_timestamp is not None:
-            took = (status.ready_at - session.metadata.creation_timestamp).total_seconds()
-            self.ready_seconds.labels(launch=status.launch or "").observe(max(0.0, took))
+    def status_written(self, session: BrowserSession, status: BrowserSessionStatus, *, waited: float | None) -> None:
+        """Count what a status write means: ready for the first time, after so many seconds, or over."""
+        if session.status.ready_at is None and status.ready_at is not None and waited is not None:
+            self.ready_seconds.labels(launch=status.launch or "").observe(waited)
         ended = SessionCondition.ENDED
         if is_true(status.conditions, ended) and not is_true(session.status.conditions, ended):
             self.ends.labels(reason=status.reason or "").inc()

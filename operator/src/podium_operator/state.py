@@ -4,6 +4,7 @@ Everything in it comes from watches and from answers to own writes; the notes (`
 not come back through a watch yet, and can be lost without harm.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -37,8 +38,11 @@ class _Pods:
 class State:
     """`changed` is called with every key that a change concerns."""
 
-    def __init__(self, changed: Callable[[Key], None], *, keys: Mapping[str, str]) -> None:
+    def __init__(
+        self, changed: Callable[[Key], None], *, keys: Mapping[str, str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._changed = changed
+        self._clock = clock
         self._keys = keys
         self.sessions: dict[str, BrowserSession] = {}
         self.pools: dict[str, BrowserPool] = {}
@@ -49,6 +53,7 @@ class State:
         self._by_session: dict[str, dict[str, PodRecord]] = defaultdict(dict)
         self._by_pool: dict[str, _Pods] = defaultdict(_Pods)
         self._waiting: dict[str, dict[str, None]] = defaultdict(dict)
+        self._heard: dict[str, float] = {}  # sessions that were not ready when they were first heard of, and when that was
         self._gone: dict[str, None] = {}  # uids of deleted sessions, the newest last
 
     # --- what watches tell
@@ -63,6 +68,8 @@ class State:
         if session.metadata.uid in self._gone:
             return
         self.sessions[name] = session
+        if before is None and session.status.ready_at is None:
+            self._heard[name] = self._clock()
         self._changed(Key("session", name))
 
     def drop_session(self, name: str, uid: str) -> None:
@@ -167,6 +174,11 @@ class State:
         """Whether a watch said that the session was deleted."""
         return session_uid in self._gone
 
+    def waited(self, session: str) -> float | None:
+        """Seconds since the session was first heard of. The API server's own time of creation is cut to whole seconds."""
+        heard = self._heard.get(session)
+        return None if heard is None else self._clock() - heard
+
     def note(self, session: str, known: Known) -> None:
         """Remember that of a session."""
         self.known[session] = known
@@ -243,6 +255,7 @@ class State:
     def _forget(self, session: BrowserSession) -> None:
         name = session.metadata.name
         self.known.pop(name, None)
+        self._heard.pop(name, None)
         self._waiting[session.spec.pool_ref.name].pop(name, None)
         self._bury(session.metadata.uid)
 
