@@ -15,8 +15,8 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,23 +90,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write_eof()
 
 
-def _run(*command: str) -> str:
-    environment = os.environ | {"BUILDAH_ISOLATION": "chroot"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_STEP, check=True)
-    return done.stdout.strip()
-
-
-@contextmanager
-def root_of(image: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The file system of a local image (buildah's) and its configuration."""
-    container = _run("buildah", "from", "--pull-never", image)
-    try:
-        config = json.loads(_run("buildah", "inspect", container))["OCIv1"]["config"]
-        yield Path(_run("buildah", "mount", container)), config
-    finally:
-        _run("buildah", "rm", container)
-
-
 @asynccontextmanager
 async def container(
     root: Path,
@@ -135,7 +118,12 @@ async def container(
         )
     try:
         said = folder / "pid"
-        await eventually(lambda: said.exists() and said.read_text(), what="the container runs", limit=10)
+
+        def runs() -> str:
+            assert process.returncode is None, (folder / "log").read_text()
+            return said.read_text() if said.exists() else ""
+
+        await eventually(runs, what="the container runs", limit=10)
         yield Container(name, process, int(said.read_text()), log, folder / "log", folder)
     finally:
         subprocess.run(["runc", "kill", name, "KILL"], capture_output=True, timeout=_STEP, check=False)

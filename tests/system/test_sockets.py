@@ -18,12 +18,13 @@ async def test_another_process_counts_while_it_is_connected_and_we_do_not():
         assert strangers(port) == 0
         with socket.create_connection(("127.0.0.1", port)), server.accept()[0]:
             assert strangers(port) == 0
-            pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
-            process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLD, str(port), **pipes)
+            pipe = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLD, str(port), stdin=pipe, stdout=pipe)
             assert process.stdout is not None
+            assert process.stdin is not None
             assert await process.stdout.readline() == b"on\n"
             assert strangers(port) == 1
-            process.stdin.close()  # type: ignore[union-attr]
+            process.stdin.close()
             await process.wait()
             await eventually(lambda: strangers(port) == 0, what="it has left")
 

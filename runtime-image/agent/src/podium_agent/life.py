@@ -14,6 +14,7 @@ from podium_agent.settings import Settings
 from podium_agent.xserver import XServer
 from podium_protocol.reasons import EndReason
 from podium_system import logs
+from podium_system.cgroups import oom_kills
 from podium_system.processes import reap_orphans
 
 __all__ = ["live"]
@@ -49,7 +50,8 @@ async def _live(settings: Settings, folder: SessionFolder, server: XServer | Non
         return EndReason.EVICTED, "the agent was told to stop while it started"
     except (ChromiumError, DisplayError, OSError, TimeoutError) as error:
         log.error("start_failed", extra={"error": str(error)})
-        return EndReason.BROWSER_CRASHED, str(error)
+        starved = settings.alone and oom_kills() > 0
+        return (EndReason.OUT_OF_MEMORY if starved else EndReason.BROWSER_CRASHED), str(error)
     finally:
         reaper.cancel()
         if chromium is not None:

@@ -1,0 +1,32 @@
+"""The images as `make images` left them, and one of them unpacked."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.archive import ImageArchive
+
+ROOT = Path(__file__).parents[2]
+CACHE = Path(os.environ.get("PODIUM_CACHE") or Path.home() / ".cache" / "podium")
+
+
+@pytest.fixture(scope="session")
+def images() -> dict[str, ImageArchive]:
+    """Each image by its name, built first if its files have changed; PODIUM_IMAGES=built takes them as they are."""
+    if os.environ.get("PODIUM_IMAGES") != "built":
+        subprocess.run(["make", "--no-print-directory", "images"], cwd=ROOT, check=True, timeout=1800)
+    names = ("gateway", "operator", "browser", "browser-light")
+    return {name: ImageArchive((CACHE / "images" / f"{name}.tar").resolve()) for name in names}
+
+
+@pytest.fixture(scope="session")
+def browser_root(images: dict[str, ImageArchive], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The standard browser image's file system."""
+    root = tmp_path_factory.mktemp("root")
+    root.chmod(0o755)  # it is "/" inside
+    images["browser"].unpack(root)
+    yield root
+    subprocess.run(["rm", "-rf", "--one-file-system", root], check=False, timeout=60)
