@@ -19,7 +19,7 @@ from podium_gateway.provision.port import OnEnded, Place, RunEnded, RunKey, RunR
 from podium_gateway.tasks import Tasks
 from podium_kube.client import ApiClient
 from podium_kube.errors import AlreadyExists, KubeError, NotFound
-from podium_kube.informer import Informer, Selection
+from podium_kube.informer import Informer, Selection, WatchTimes
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import EndRequest
 from podium_protocol.signing import RequestSigner
@@ -35,6 +35,8 @@ SURE: Final = 2.0
 """Seconds without news of a start until the API server is asked, once: above any warm start, and most cold ones."""
 ASK_AGAIN: Final = 1.0
 """Seconds between two questions after a run whose agent cannot be reached, whoever doubts it."""
+LONGEST_PAUSE: Final = 3.0
+"""Seconds between two tries to watch while the API server is away: callers wait for what the watch will tell."""
 STRAY: Final = 60.0
 """Seconds a BrowserSession may be nobody's: another gateway's order is known to it, and to the store, long before."""
 
@@ -60,9 +62,10 @@ class KubernetesProvisioner:
         self._pool = pool
         self._signer = signer
         self._times = times
-        self._routes = Informer(client, Selection(SESSIONS, namespace), trim=route_of, on_change=self._changed)
+        watch = WatchTimes(longest_pause=LONGEST_PAUSE)
+        self._routes = Informer(client, Selection(SESSIONS, namespace), trim=route_of, on_change=self._changed, times=watch)
         only = Selection(POOLS, namespace, field_selector=f"metadata.name={pool}")
-        self._pools: Informer[Pool] = Informer(client, only, trim=pool_of, on_change=lambda *_: None)
+        self._pools: Informer[Pool] = Informer(client, only, trim=pool_of, on_change=lambda *_: None, times=watch)
         self._held: dict[RunKey, Held] = {}
         self._names: dict[str, Held] = {}
         self._live = 0
@@ -125,7 +128,8 @@ class KubernetesProvisioner:
 
     async def create(self, request: RunRequest) -> Place:
         """See `Provisioner`."""
-        held = self._held[request.key]
+        if (held := self._held.get(request.key)) is None:
+            raise StartFailed(EndReason.REQUESTED, "its end was asked for before")
         return self._placed(held, await self._settled(held))
 
     async def adopt(self, request: RunRequest) -> Place:
@@ -253,7 +257,7 @@ class KubernetesProvisioner:
         if self._held.get(held.key) is not held:
             return
         self._let_go(held)
-        if held.agent is not None:
+        if held.agent is not None:  # otherwise whoever waits for its start has seen the wish
             self._tasks.start(held.agent.close(), name=f"close-{held.name}")
             self._on_ended(RunEnded(held.key, reason, message))
 
@@ -269,8 +273,7 @@ class KubernetesProvisioner:
         finally:
             if own is not None:
                 await own.close()
-        if held.agent is not None:  # otherwise whoever waits for its start has seen the wish
-            self._tell(held, reason, message)
+        self._tell(held, reason, message)
 
     async def _delete(self, held: Held) -> None:
         try:
