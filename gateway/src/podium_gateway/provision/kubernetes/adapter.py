@@ -11,15 +11,15 @@ from podium_gateway.agents import AgentClient
 from podium_gateway.errors import CapacityExhausted, ShuttingDown, Unavailable
 from podium_gateway.provision.kubernetes.farewell import heeded
 from podium_gateway.provision.kubernetes.held import Held
-from podium_gateway.provision.kubernetes.manifest import POOLS, SESSIONS, manifest_of
+from podium_gateway.provision.kubernetes.manifest import SESSIONS, manifest_of
 from podium_gateway.provision.kubernetes.naming import name_of_run
 from podium_gateway.provision.kubernetes.refusals import refusal_of
-from podium_gateway.provision.kubernetes.routes import Pool, Route, pool_of, route_of
+from podium_gateway.provision.kubernetes.routes import Route
+from podium_gateway.provision.kubernetes.watched import Watched
 from podium_gateway.provision.port import OnEnded, Place, RunEnded, RunKey, RunRequest, StartFailed
 from podium_gateway.tasks import Tasks
 from podium_kube.client import ApiClient
 from podium_kube.errors import AlreadyExists, KubeError, NotFound
-from podium_kube.informer import Informer, Selection, WatchTimes
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import EndRequest
 from podium_protocol.signing import RequestSigner
@@ -35,8 +35,6 @@ SURE: Final = 2.0
 """Seconds without news of a start until the API server is asked, once: above any warm start, and most cold ones."""
 ASK_AGAIN: Final = 1.0
 """Seconds between two questions after a run whose agent cannot be reached, whoever doubts it."""
-LONGEST_PAUSE: Final = 3.0
-"""Seconds between two tries to watch while the API server is away: callers wait for what the watch will tell."""
 STRAY: Final = 60.0
 """Seconds a BrowserSession may be nobody's: another gateway's order is known to it, and to the store, long before."""
 
@@ -62,13 +60,9 @@ class KubernetesProvisioner:
         self._pool = pool
         self._signer = signer
         self._times = times
-        watch = WatchTimes(longest_pause=LONGEST_PAUSE)
-        self._routes = Informer(client, Selection(SESSIONS, namespace), trim=route_of, on_change=self._changed, times=watch)
-        only = Selection(POOLS, namespace, field_selector=f"metadata.name={pool}")
-        self._pools: Informer[Pool] = Informer(client, only, trim=pool_of, on_change=lambda *_: None, times=watch)
+        self._watched = Watched(client, namespace=namespace, pool=pool, changed=self._changed)
         self._held: dict[RunKey, Held] = {}
         self._names: dict[str, Held] = {}
-        self._live = 0
         self._ordering = 0
         self._on_ended: OnEnded = lambda ended: None
         self._tasks = Tasks("kubernetes")
@@ -76,8 +70,7 @@ class KubernetesProvisioner:
 
     async def open(self) -> None:
         """Begin to watch. An API server that does not answer yet is waited for behind the scenes."""
-        self._tasks.start(self._routes.run(), name="sessions")
-        self._tasks.start(self._pools.run(), name="pools")
+        self._watched.begin(self._tasks)
 
     def subscribe(self, on_ended: OnEnded) -> None:
         """See `Provisioner`."""
@@ -85,11 +78,11 @@ class KubernetesProvisioner:
 
     def ready(self) -> bool:
         """See `Provisioner`: once everything was listed. An outage later changes nothing for those that run."""
-        return self._routes.synced.is_set() and self._pools.synced.is_set() and not self._closing
+        return self._watched.listed() and not self._closing
 
     def warm(self) -> int:
         """See `Provisioner`."""
-        pool = self._pools.get(self._pool)
+        pool = self._watched.pool
         return 0 if pool is None else pool.warm
 
     def attached(self, key: RunKey) -> None:
@@ -102,7 +95,7 @@ class KubernetesProvisioner:
         self._ordering += 1
         try:
             body = manifest_of(request, pool=self._pool, start_timeout=self._times.start)
-            self._routes.learn(await self._client.create(SESSIONS, body, namespace=self._namespace))
+            self._watched.learn(await self._client.create(SESSIONS, body, namespace=self._namespace))
         except AlreadyExists:
             log.info("order_known", extra={"resource": held.name})  # an earlier attempt, whose answer was lost
         except KubeError as error:
@@ -120,10 +113,10 @@ class KubernetesProvisioner:
             raise ShuttingDown
         if not self.ready():
             raise Unavailable("the cluster has not answered yet")
-        pool = self._pools.get(self._pool)
+        pool = self._watched.pool
         if pool is None:
             raise Unavailable(f"the cluster has no browser pool {self._pool}", retry_after=LATE)
-        if self._live + self._ordering >= pool.most:
+        if self._watched.live + self._ordering >= pool.most:
             raise CapacityExhausted
 
     async def create(self, request: RunRequest) -> Place:
@@ -133,10 +126,10 @@ class KubernetesProvisioner:
         return self._placed(held, await self._settled(held))
 
     async def adopt(self, request: RunRequest) -> Place:
-        """See `Provisioner`. Waits for the first list, however long the API server is away: until then nobody knows."""
+        """See `Provisioner`."""
         held = self._hold(request)
-        await self._routes.synced.wait()
-        if self._routes.get(held.name) is None:
+        await self._watched.sessions_listed()
+        if self._watched.get(held.name) is None:
             self._let_go(held)
             raise StartFailed(EndReason.NODE_LOST, "the browser was gone when the service came back")
         return self._placed(held, await self._settled(held))
@@ -149,7 +142,7 @@ class KubernetesProvisioner:
     def unknown(self) -> Collection[RunKey]:
         """See `Provisioner`."""
         before = time.time() - STRAY
-        found = self._routes.snapshot().values()
+        found = self._watched.all().values()
         return [r.key for r in found if r.session_uid and r.live and r.created < before and r.key not in self._held]
 
     async def end(self, key: RunKey, *, reason: EndReason, message: str = "") -> None:
@@ -184,7 +177,7 @@ class KubernetesProvisioner:
 
     def _stray(self, key: RunKey) -> Held | None:
         """A run that lives here and that nobody of this process asked for."""
-        return next((Held(key, name) for name, route in self._routes.snapshot().items() if route.key == key and route.live), None)
+        return next((Held(key, name) for name, route in self._watched.all().items() if route.key == key and route.live), None)
 
     async def _settled(self, held: Held) -> Route:
         """The run's route, once it is ready. Raises `StartFailed`; then it is not held any more."""
@@ -192,7 +185,7 @@ class KubernetesProvisioner:
             async with asyncio.timeout(self._times.start + LATE):
                 return await self._ready(held)
         except TimeoutError:
-            route = self._routes.get(held.name)
+            route = self._watched.get(held.name)
             self._let_go(held)
             await self._delete(held)
             waited = route.why() if route is not None else ""
@@ -208,7 +201,7 @@ class KubernetesProvisioner:
             held.moved.clear()
             if held.wish is not None:
                 raise StartFailed(*held.wish)
-            route = self._routes.get(held.name)
+            route = self._watched.get(held.name)
             if route is not None and route.ended is not None:
                 raise StartFailed(route.ended, route.message)
             if held.missing or (route is None and seen) or (route is not None and route.deleting):
@@ -224,7 +217,7 @@ class KubernetesProvisioner:
                 await self._ask(held)
 
     def _placed(self, held: Held, route: Route) -> Place:
-        pool = self._pools.get(self._pool)
+        pool = self._watched.pool
         usual = pool.headless if pool is not None else False
         held.agent = self._agent_at(route)
         log.info("session_placed", extra={"resource": route.name, "node": route.node, "launch": route.launch})
@@ -236,7 +229,6 @@ class KubernetesProvisioner:
         return agent
 
     def _changed(self, name: str, old: Route | None, new: Route | None) -> None:
-        self._live += self._counts(new) - self._counts(old)
         held = self._names.get(name)
         if held is None:
             return
@@ -250,9 +242,6 @@ class KubernetesProvisioner:
         elif new.ended is not None:
             self._tell(held, new.ended, new.message)
 
-    def _counts(self, route: Route | None) -> int:
-        return int(route is not None and route.live and route.pool == self._pool)
-
     def _tell(self, held: Held, reason: EndReason, message: str) -> None:
         if self._held.get(held.key) is not held:
             return
@@ -262,7 +251,7 @@ class KubernetesProvisioner:
             self._on_ended(RunEnded(held.key, reason, message))
 
     async def _end(self, held: Held, reason: EndReason, message: str) -> None:
-        route, agent, own = self._routes.get(held.name), held.agent, None
+        route, agent, own = self._watched.get(held.name), held.agent, None
         if agent is None and route is not None and route.ready:
             agent = own = self._agent_at(route)
         request = EndRequest(reason=reason, message=message)
@@ -287,7 +276,7 @@ class KubernetesProvisioner:
         """Read the run's BrowserSession from the API server."""
         held.looked = asyncio.get_running_loop().time()
         try:
-            self._routes.learn(await self._client.get(SESSIONS, held.name, namespace=self._namespace))
+            self._watched.learn(await self._client.get(SESSIONS, held.name, namespace=self._namespace))
         except NotFound:
             held.missing = True
             held.moved.set()
