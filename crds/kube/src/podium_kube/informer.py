@@ -174,6 +174,7 @@ class Informer(Generic[T]):
             seconds=self._times.server,
             silence=self._times.silence,
         ) as events:
+            self._heard = self._clock()
             async for event in events:
                 version = int(version_of(event.body))
                 self.counts.events += 1
