@@ -1,5 +1,6 @@
 """Fixtures that tests of several packages share; what they are made of is in `support` and `cluster`."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,22 +14,29 @@ from support.target import Local, Target
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test that looks at processes of this machine runs on the local target only."""
+    """A test that looks at processes of this machine runs on the local target only; a cluster may take its time to come up."""
     here = [item for item in items if not (item.get_closest_marker("local") and item.get_closest_marker("cluster"))]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(here)])
     items[:] = here
+    for item in here:
+        if item.get_closest_marker("cluster"):
+            item.add_marker(pytest.mark.timeout(func_only=True))
 
 
 @pytest.fixture(scope="session")
 def installation() -> Iterator[Installation]:
-    """Podium in the test cluster: the one that is up, brought up to date, or one that is up for this run only."""
+    """Podium in the test cluster: the one that is up, brought up to date, or one that is up for this run only.
+
+    With PODIUM_CLUSTER=as-it-is nothing is built or installed in one that is up.
+    """
     places = Places.from_environment()
     provider = choose(places)
     found = provider.is_up()
     if not found:
         provider.up()
     try:
-        yield bring_podium(provider, places)
+        as_it_is = found and os.environ.get("PODIUM_CLUSTER") == "as-it-is"
+        yield Installation(provider, places) if as_it_is else bring_podium(provider, places)
     finally:
         left = [] if found else provider.down()
     assert left == []

@@ -14,10 +14,10 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from support.cdp import RawClient
-from support.chromium import bare_chromium
 from support.podium import Podium
 from support.records import artifacts_of, end_session
 from support.site import REPORT, Site
+from support.target import Target
 from support.waiting import eventually
 
 pytestmark = pytest.mark.browser
@@ -84,11 +84,12 @@ async def published(podium: Podium, session_id: str, names: set[str]) -> dict[st
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_stock_client_does_the_same_on_podium_as_on_a_bare_chromium(
     client: str,
+    target: Target,
     podium: Podium,
     site: Site,
     tmp_path: Path,
 ) -> None:
-    with bare_chromium() as endpoint:
+    with target.bare() as endpoint:
         bare = await run(client, endpoint, site, tmp_path / "bare")
     through = await run(client, podium.ws_url(client), site, tmp_path / "podium")
 

@@ -2,17 +2,18 @@
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from cluster.addresses import EXTRA_INGRESSES
 from cluster.installation import NAMESPACE, USER, Installation
+from support.bare_pod import bare_pod
 from support.podium import Podium
 
 _ENTRY_POINTS = itertools.cycle(EXTRA_INGRESSES.items())
 _ENTRY_POINT_OF_INGRESS = r"traefik\.ingress\.kubernetes\.io/router\.entrypoints"
-_LOCAL_ONLY = {"PODIUM_WARM"}
-"""Settings of gateways that start browsers themselves; in a cluster the pool's values say it."""
+_LOCAL_ONLY = {"PODIUM_WARM": "", "PODIUM_HEADLESS": "pool.headless"}
+"""Settings of gateways that start browsers themselves, and the values that say it in a cluster, where the pool does."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class InCluster:
             f"ingress.annotations.{_ENTRY_POINT_OF_INGRESS}": release,
         }
         told = {name: value for name, value in settings.items() if name not in _LOCAL_ONLY}
+        values |= {value: settings[name] for name, value in _LOCAL_ONLY.items() if value and name in settings}
         try:
             self._installation.prepare_namespace(release)
             self._installation.helm_install(
@@ -69,6 +71,10 @@ class InCluster:
             yield self._podium(release, release, url=url, key=self._installation.key(release=release))
         finally:
             self._installation.remove(release)
+
+    def bare(self) -> AbstractContextManager[str]:
+        """See `Target`."""
+        return bare_pod(self._installation)
 
     def _podium(self, release: str, where: str, *, url: str, key: str) -> ClusterPodium:
         home = self._installation.places.volumes / release

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from support.chromium import bare_chromium
 from support.podium import Podium, own_gateway
 
 
@@ -22,6 +23,10 @@ class Target(Protocol):
 
     def gateway(self, **settings: str) -> AbstractContextManager[Podium]:
         """One with settings of its own, without warm browsers."""
+        ...
+
+    def bare(self) -> AbstractContextManager[str]:
+        """The same Chromium without Podium; its browser-level WebSocket URL."""
         ...
 
 
@@ -40,3 +45,7 @@ class Local:
     def gateway(self, **settings: str) -> AbstractContextManager[Podium]:
         """See `Target`."""
         return own_gateway(**settings)
+
+    def bare(self) -> AbstractContextManager[str]:
+        """See `Target`."""
+        return bare_chromium()
