@@ -53,7 +53,7 @@ def test_an_installer_may_patch_nodes_and_a_policy_says_which_and_what(objects: 
 
 def test_what_uninstalls_may_end_sessions_and_its_installer(objects: Objects) -> None:
     assert objects.may("podium-uninstall", "podium") == {
-        SESSIONS: [rule("podium.dev", "browsersessions", "deletecollection")],
+        SESSIONS: [rule("podium.dev", "browsersessions", "deletecollection"), rule("", "pods", "list")],
         "podium-node": [rule("apps", "daemonsets", "get", "delete", names=("podium-seccomp-installer",))],
     }
 

@@ -145,10 +145,11 @@ def test_unlabelling_is_given_up_after_some_tries_and_the_profile_goes_all_the_s
 
 
 class Cluster:
-    """A cluster whose DaemonSet goes after some looks."""
+    """A cluster whose browser pods and DaemonSet go after some looks each."""
 
-    def __init__(self, looks: int) -> None:
+    def __init__(self, looks: int, *, pods: int = 0) -> None:
         self.looks = looks
+        self.pods = pods
         self.deleted: list[tuple[str, object]] = []
 
     def delete(self, path: str, options: object = None) -> None:
@@ -158,6 +159,12 @@ class Cluster:
         assert path == self.deleted[-1][0]
         self.looks -= 1
         return self.looks >= 0
+
+    def any(self, path: str) -> bool:
+        assert path == "/api/v1/namespaces/podium-sessions/pods?labelSelector=podium.dev/session&limit=1"
+        assert self.deleted == [(SESSIONS, None)]
+        self.pods -= 1
+        return self.pods >= 0
 
 
 DAEMON_SET = "/apis/apps/v1/namespaces/podium-node/daemonsets/podium-seccomp-installer"
@@ -172,8 +179,26 @@ def test_uninstalling_ends_the_sessions_and_waits_for_the_installers() -> None:
     assert len(pauses) == 3
 
 
+def test_uninstalling_lets_sessions_save_before_anything_else_goes(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    pauses: list[float] = []
+    remove(Cluster(looks=0, pods=4), sessions="podium-sessions", installer=None, sleep=pauses.append)
+    assert len(pauses) == 4
+    assert caplog.messages == ["sessions_ended"]
+
+
+def test_uninstalling_does_not_wait_for_ever_for_sessions(caplog: pytest.LogCaptureFixture) -> None:
+    remove(Cluster(looks=0, pods=10_000), sessions="podium-sessions", installer=("podium-node", "x"), sleep=lambda _: None)
+    assert caplog.messages == ["sessions_still_there"]
+
+
 def test_uninstalling_does_not_wait_for_ever_for_a_node_that_is_away(caplog: pytest.LogCaptureFixture) -> None:
-    remove(Cluster(looks=10_000), sessions="s", installer=("podium-node", "podium-seccomp-installer"), sleep=lambda _: None)
+    remove(
+        Cluster(looks=10_000),
+        sessions="podium-sessions",
+        installer=("podium-node", "podium-seccomp-installer"),
+        sleep=lambda _: None,
+    )
     assert "installers_still_there" in caplog.messages
 
 

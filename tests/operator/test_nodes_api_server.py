@@ -126,6 +126,11 @@ def test_what_is_gone_is_no_failure(api: ApiServer, server: Server) -> None:
     assert api.exists("/y")
 
 
+def test_a_list_may_be_empty(api: ApiServer, server: Server) -> None:
+    server.answers += [(200, b'{"items": []}'), (200, b'{"items": [{}]}')]
+    assert [api.any("/pods"), api.any("/pods")] == [False, True]
+
+
 def test_no_answer_is_an_oserror(account: Path, server: Server) -> None:
     stranger = ApiServer("127.0.0.1", 1, account=account)
     with pytest.raises(OSError, match="refused"):

@@ -35,8 +35,8 @@ class ApiServer:
         self._port = port
         self._account = account
 
-    def call(self, method: Method, path: str, body: object = None) -> None:
-        """One request; a PATCH is a merge patch. Raises `ApiRefused`, or OSError when there is no answer."""
+    def call(self, method: Method, path: str, body: object = None) -> bytes:
+        """One request and what was answered; a PATCH is a merge patch. Raises `ApiRefused`, or OSError when there is no answer."""
         headers = {
             # Read each time: the kubelet replaces it before it expires.
             "Authorization": f"Bearer {(self._account / 'token').read_text().strip()}",
@@ -57,6 +57,7 @@ class ApiServer:
             connection.close()
         if not 200 <= answer.status < 300:
             raise ApiRefused(answer.status, _message(content))
+        return content
 
     def exists(self, path: str) -> bool:
         """Whether the object is there. Raises like `call`."""
@@ -67,6 +68,11 @@ class ApiServer:
                 return False
             raise
         return True
+
+    def any(self, path: str) -> bool:
+        """Whether a list holds something. Raises like `call`."""
+        found = json.loads(self.call("GET", path))
+        return bool(found["items"])
 
     def delete(self, path: str, options: object = None) -> None:
         """Delete; what is gone already is as well. Raises like `call`."""
