@@ -71,7 +71,6 @@ class FakePodAgents:
             wanted = (str(body["session_uid"]), int(body["run"]))
             if self.bound.setdefault(uid, wanted) != wanted:
                 return self._refuse(AgentErrorCode.ALREADY_BOUND, "this browser belongs to another session")
-            return web.json_response({})
         owner = self.bound.get(uid)
         if owner is None or [owner[0], str(owner[1])] != subject:
             return self._refuse(AgentErrorCode.WRONG_SESSION, "this browser belongs to another session")

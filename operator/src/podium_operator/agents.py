@@ -73,11 +73,9 @@ class Agents:
         idle = float(min(session.spec.idle_timeout_seconds, pool.spec.limits.max_idle_timeout_seconds))
         subject = SignedFor(session_uid=session.agent_uid, run=session.spec.run)
         bind = BindRequest(session_uid=subject.session_uid, run=subject.run, idle_timeout=idle)
-        await self._ask(pod, subject, "POST", "/bind", bind)
+        answer = await self._ask(pod, subject, "POST", "/bind", bind)
         if session.spec.session_uid is None:
-            answer = await self._ask(pod, subject, "POST", "/attach", _attach(session, idle))
-        else:
-            answer = await self._ask(pod, subject, "GET", "/status")
+            await self._ask(pod, subject, "POST", "/attach", _attach(session, idle))
         try:
             return Bound(pod.uid, port=self._port, sandbox=AgentStatus.model_validate(answer).sandbox)
         except ValidationError as error:

@@ -26,11 +26,11 @@ class WorkQueue:
     def __init__(self, *, backoff: Backoff, clock: Callable[[], float]) -> None:
         self._backoff = backoff
         self._clock = clock
-        self._waiting: dict[Key, float] = {}  # in order; the time each was added
+        self._order: asyncio.Queue[Key] = asyncio.Queue()  # wakes one worker for each key, where an Event wakes them all
+        self._waiting: dict[Key, float] = {}  # the same keys; the time each was added
         self._working: set[Key] = set()
         self._again: set[Key] = set()
         self._failures: dict[Key, int] = {}
-        self._arrived = asyncio.Event()
         self.retries = 0
 
     def __len__(self) -> int:
@@ -42,14 +42,11 @@ class WorkQueue:
             self._again.add(key)
         elif key not in self._waiting:
             self._waiting[key] = self._clock()
-            self._arrived.set()
+            self._order.put_nowait(key)
 
     async def get(self) -> Key:
         """The next key; nobody else gets it until `done` or `failed`."""
-        while not self._waiting:
-            self._arrived.clear()
-            await self._arrived.wait()
-        key = next(iter(self._waiting))
+        key = await self._order.get()
         del self._waiting[key]
         self._working.add(key)
         return key

@@ -78,7 +78,7 @@ class _Routes:
     async def bind(self, _: Request, body: bytes) -> Response:
         request = _parse(BindRequest, body)
         self._session.bind(request)
-        return JSONResponse({})
+        return _json(self._session.status())
 
     async def attach(self, _: Request, body: bytes) -> Response:
         return _json(await self._session.attach(_parse(AttachRequest, body)))

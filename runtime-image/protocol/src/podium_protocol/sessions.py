@@ -29,7 +29,7 @@ class _Message(BaseModel):
 
 
 class BindRequest(_Message):
-    """`POST /bind`: this agent belongs to one run of one session from now on; any other gets 409.
+    """`POST /bind`: this agent belongs to one run of one session from now on, and says how it is (`AgentStatus`); others get 409.
 
     `idle_timeout` in seconds holds until `/attach` says another: a browser that is bound and never used ends by itself.
     """
