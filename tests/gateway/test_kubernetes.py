@@ -201,7 +201,7 @@ async def test_an_end_is_a_word_to_the_agent_and_its_reason_stays_to_be_read(her
     await eventually(lambda: here.status().get("Ended") == ("True", "Requested"), what="the end is written down")
     await here.provisioner.end(KEY, reason=EndReason.REQUESTED)  # of a run that it does not know any more
     assert len(here.ends) == 1
-    assert here.provisioner._held == here.provisioner._names == {}
+    assert not here.provisioner._held
 
 
 async def test_an_agent_that_cannot_hear_loses_its_pod(here: Here) -> None:
@@ -237,7 +237,7 @@ async def test_an_end_before_anybody_waits_for_the_browser(here: Here) -> None:
     assert sessions_of(here.cluster) == {}
     with pytest.raises(StartFailed):
         await here.provisioner.create(wanted())
-    assert here.provisioner._held == here.provisioner._names == {}
+    assert not here.provisioner._held
     assert here.ends == []
 
 

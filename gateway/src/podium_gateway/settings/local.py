@@ -22,6 +22,14 @@ class Local:
             high=64,
         ),
     ] = 1
+    headless: Annotated[
+        str,
+        Setting(
+            "PODIUM_HEADLESS",
+            "`auto` runs with a screen where Xvfb and x11vnc are found; `true` saves memory and has no live view.",
+            choices=("auto", "true", "false"),
+        ),
+    ] = "auto"
     chromium: Annotated[str, Setting("PODIUM_CHROMIUM", "Chromium's executable.", derived="found on PATH")] = ""
     sandbox: Annotated[
         str,

@@ -22,14 +22,6 @@ class SessionLimits:
             high=100_000,
         ),
     ] = 16
-    headless: Annotated[
-        str,
-        Setting(
-            "PODIUM_HEADLESS",
-            "`auto` runs with a screen where Xvfb and x11vnc are found; `true` saves memory and has no live view.",
-            choices=("auto", "true", "false"),
-        ),
-    ] = "auto"
     idle_timeout: Annotated[
         float, Setting("PODIUM_IDLE_TIMEOUT", "A session that nobody uses for so long is ended.", unit="s", low=1, high=86400)
     ] = 300.0
