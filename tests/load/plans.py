@@ -1,12 +1,16 @@
 """What `make load` does, storm by storm, and what it has to reach. Loss is counted and asserted; times are printed."""
 
 import asyncio
+import gc
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from load.storms import FLOORS, LATENCY, Outcome, Storm, cluster_with_pool, kill_and_restart, pss_mib, run_storm, supervised, warmed
-from support.fake_cluster import FakeCluster
+from podium_gateway.provision.kubernetes.routes import route_of
+from podium_kube.informer import Informer, Selection
+from support.fake_cluster import NAMESPACE, SESSIONS, FakeCluster
 
 OVER_THE_FLOOR = 0.25
 """Seconds that the slowest per cent may take more than kubelet and API server alone."""
@@ -14,6 +18,8 @@ RATE = 100.0
 SECONDS = 20
 MEMORY = 120
 """MiB for an operator with 1,000 sessions."""
+ROUTE = 1024
+"""Bytes that a gateway may keep of a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,7 @@ async def memory(folder: Path, scale: float) -> list[Found]:
         outcome = await run_storm(cluster, Storm(starts=sessions, rate=RATE, warm=10))
         grown = pss_mib(operator.pid)
         await operator.stop()
+        per_route = await route_bytes(cluster)
         began = asyncio.get_running_loop().time()
         successor = await cluster.start_operator("operator-b")
         await cluster.leads(successor)
@@ -129,7 +136,29 @@ async def memory(folder: Path, scale: float) -> list[Found]:
         fresh = pss_mib(successor.pid)
     detail = f"PSS after {sessions} starts; {fresh:.0f} MiB after a restart beside them, which took {took:.1f} s from exec to work"
     what = f"operator with {sessions} sessions"
-    return [Found(what, f"≤ {MEMORY} MiB", f"{grown:.0f} MiB", grown <= MEMORY, detail, tuple(outcome.wrong))]
+    table = f"{per_route / 1024:.2f} KiB a session"
+    return [
+        Found(what, f"≤ {MEMORY} MiB", f"{grown:.0f} MiB", grown <= MEMORY, detail, tuple(outcome.wrong)),
+        Found("a gateway's routing table", "≤ 1 KiB a session", table, per_route <= ROUTE, f"allocated for {sessions} sessions"),
+    ]
+
+
+async def route_bytes(cluster: FakeCluster) -> float:
+    """Bytes that a gateway keeps of a session: what Python's heap has less without them."""
+    tracemalloc.start()
+    informer = Informer(cluster.client, Selection(SESSIONS, NAMESPACE), trim=route_of, on_change=lambda *_: None)
+    watching = asyncio.create_task(informer.run())
+    try:
+        await informer.synced.wait()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        gc.collect()
+        sessions, kept = len(informer), tracemalloc.get_traced_memory()[0]
+        informer._entries.clear()
+        gc.collect()
+        return (kept - tracemalloc.get_traced_memory()[0]) / max(1, sessions)
+    finally:
+        tracemalloc.stop()
 
 
 async def _outage(cluster: FakeCluster, *, after: int, seconds: float, back: "asyncio.Future[float]") -> None:

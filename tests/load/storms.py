@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import uuid
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ async def create_surely(cluster: FakeCluster, name: str) -> None:
     begun = asyncio.get_running_loop().time()
     for _ in range(600):
         try:
-            await cluster.create_session(name)
+            await cluster.create_session(name, sessionId=name, sessionUid=f"{uuid.uuid4()}")
             break
         except AlreadyExists:
             break

@@ -126,11 +126,12 @@ class FakeCluster:
             if session is None or not is_ready(session):
                 wrong.append(f"{name} is not there any more: {(session or {}).get('status', {}).get('reason')}")
                 continue
-            uids[session["metadata"]["uid"]] = name
+            uid = session["spec"].get("sessionUid") or session["metadata"]["uid"]
+            uids[uid] = name
             pod = self.pods.objects.get((NAMESPACE, session["status"]["podName"]))
             if pods_of[name] != 1 or pod is None or pod["metadata"]["uid"] != session["status"]["podUid"]:
                 wrong.append(f"{name} has {pods_of[name]} pods, and {'not' if pod is None else 'also'} the one of its status")
-            elif self.agents.bound.get(pod["metadata"]["uid"], ("", 0))[0] != session["metadata"]["uid"]:
+            elif self.agents.bound.get(pod["metadata"]["uid"], ("", 0))[0] != uid:
                 wrong.append(f"{name} is not the session that its pod's agent belongs to")
         for pod in self.pods.objects.values():
             bound = self.agents.bound.get(pod["metadata"]["uid"], ("", 0))[0]
