@@ -1,6 +1,7 @@
 """Podium in the cluster: its images on the node, its chart installed, and a user with a key."""
 
 import os
+import shutil
 import subprocess
 import tomllib
 from dataclasses import dataclass
@@ -73,7 +74,9 @@ class Installation:
 
     def key(self, user: str = USER, *, release: str = RELEASE) -> str:
         """A new API key of a user, who is made if need be."""
-        said = self.kubectl("-n", release, "exec", f"deployment/{release}-gateway", "--", "podium", "users", "add", user)
+        podium = ("-n", release, "exec", f"deployment/{release}-gateway", "--", "podium")
+        made = self.kubectl.try_to(*podium, "users", "add", user)
+        said = made.output if made.status == 0 else self.kubectl(*podium, "keys", "create", "--user", user)
         return said.split()[-1]
 
     def remove(self, release: str) -> None:
@@ -81,6 +84,7 @@ class Installation:
         self.helm("uninstall", release, "--namespace", release, "--ignore-not-found", limit=240)
         self.kubectl("delete", "namespace", release, "--ignore-not-found", "--timeout=90s", limit=120)
         self.kubectl("delete", "persistentvolume", f"gateway-of-{release}", "--ignore-not-found")
+        shutil.rmtree(self.places.volumes / release, ignore_errors=True)
 
     def _use(self, archives: list[Path]) -> None:
         """Begin pods again whose image has changed under the same tag, which an upgrade does not see."""
