@@ -94,7 +94,7 @@ class Agents:
                 status, answer = await _exchange(self._url(pod), method, path, body, credential)
                 parsed = json.loads(answer)
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
-            raise AgentUnreachable(f"the agent of {pod.name} does not answer: {error or type(error).__name__}") from error
+            raise AgentUnreachable(f"the agent of {pod.name} does not answer: {str(error) or type(error).__name__}") from error
         if status >= 400:
             raise _refusal(status, parsed)
         return parsed
@@ -146,8 +146,11 @@ async def _exchange(url: str, method: str, path: str, body: bytes, credential: s
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    words = first.split(" ", 2)
+    if len(words) < 2:
+        raise ValueError("not HTTP")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-    status = int(first.split(" ", 2)[1])
+    status = int(words[1])
     length = int(headers["content-length"]) if "content-length" in headers else -1
     if length > LARGEST or "transfer-encoding" in headers:
         raise ValueError("an answer of a kind that agents do not give")

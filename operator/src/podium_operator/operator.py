@@ -8,6 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 from prometheus_client import generate_latest
@@ -37,6 +38,8 @@ __all__ = ["Operator"]
 
 log = logging.getLogger(__name__)
 
+SETTLED: Final = 10.0
+"""Seconds after its creation that a session must have been heard of."""
 SILENT: Final = 150.0
 """Seconds without a word from a watch until it is taken for dead: bookmarks come every minute."""
 STUCK: Final = 60.0
@@ -72,6 +75,8 @@ class Operator:
             clock=clock,
         )
         self.reconciler = Reconciler(state=self.state, queue=self.queue, deadlines=self.deadlines, executor=executor, clock=clock)
+        self._silent_failures = 0
+        self._missed = 0  # comparisons in a row that found what no watch had told
         self.ready = asyncio.Event()
         """Everything has been listed once, and the workers work."""
 
@@ -107,6 +112,7 @@ class Operator:
             self.pool_event(None, body)
         self._drop_missing(self.state.pools, pools.items, int(pools.version), self.state.drop_pool)
         sessions = await self._client.list(SESSIONS, namespace=self._settings.namespace)
+        self._missed = self._missed + 1 if self._is_behind(sessions.items) else 0
         for body in sessions.items:
             self.session_event(None, body)
         self._drop_missing(self.state.sessions, sessions.items, int(sessions.version), self.state.drop_session)
@@ -140,9 +146,22 @@ class Operator:
             return ""
         if self.queue.oldest() > STUCK:
             return f"a key has waited for {self.queue.oldest():.0f} s"
-        if self.pods.age() > SILENT and self.pods.counts.failures == 0:
-            return f"the pods' watch has been silent for {self.pods.age():.0f} s"
+        if self._missed >= 2:
+            return "the watch of sessions tells nothing"
+        age, failures = self.pods.age(), self.pods.counts.failures
+        if age <= SILENT:
+            self._silent_failures = failures
+        elif failures == self._silent_failures:  # nothing is heard, and nothing fails either
+            return f"the watch of pods has been silent for {age:.0f} s"
         return ""
+
+    def _is_behind(self, items: list[Json]) -> bool:
+        """Whether there is a session that should have been heard of long ago. kopf's watches have been known to die in silence."""
+        if not self.ready.is_set():
+            return False
+        unknown = [body["metadata"] for body in items if body["metadata"]["name"] not in self.state.sessions]
+        latest = self._clock() - SETTLED
+        return any(datetime.fromisoformat(metadata["creationTimestamp"]).timestamp() < latest for metadata in unknown)
 
     async def _first_comparison(self) -> None:
         pauses = Backoff(0.2, 10.0, random=random.random)

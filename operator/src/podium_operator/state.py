@@ -32,7 +32,7 @@ class _Pods:
 
     warm: dict[str, PodRecord] = field(default_factory=dict)
     claimed: dict[str, PodRecord] = field(default_factory=dict)
-    """Those of sessions that are not over: they take up the pool's room."""
+    """Those of sessions, until they end or are deleted: they take up the pool's room. One on a lost node may never quite go."""
 
 
 class State:
@@ -223,7 +223,7 @@ class State:
     def _index(self, pod: PodRecord) -> None:
         if pod.session:
             self._by_session[pod.session][pod.name] = pod
-            if not pod.over:
+            if pod.live:
                 self._by_pool[pod.pool].claimed[pod.name] = pod
         else:
             self._by_pool[pod.pool].warm[pod.name] = pod
@@ -238,7 +238,7 @@ class State:
                 del self._by_session[pod.session]
 
     def _wake_for(self, pool: str, old: PodRecord | None, new: PodRecord | None) -> None:
-        freed = old is not None and bool(old.session) and not old.over and (new is None or new.over)
+        freed = old is not None and bool(old.session) and old.live and (new is None or not new.live)
         warmed = new is not None and not new.session and new.ready and not (old is not None and old.ready)
         if freed or warmed:
             self.wake(pool, 1)

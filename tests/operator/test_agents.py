@@ -1,0 +1,140 @@
+"""What the operator says to agents, and what it makes of their answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from podium_operator.agents import AgentRefused, Agents, AgentUnreachable
+from podium_protocol.errors import AgentErrorCode
+from podium_protocol.reasons import EndReason
+from podium_protocol.signing import RequestSigner
+from support.kinds import a_pod, a_pool, a_session
+
+STATUS = (
+    b'{"session_uid": "u", "run": 1, "attached": false, "headless": true, "browser": "c", "connections": {}, "idle_seconds": 0,'
+    b' "sandbox": {"enabled": true, "detail": "seen"}, "url": null, "title": null}'
+)
+
+
+def answer(status: int, body: bytes, *headers: str) -> bytes:
+    head = [f"HTTP/1.1 {status} Some Words", *(headers or (f"Content-Length: {len(body)}",))]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+@asynccontextmanager
+async def agent(replies: Callable[[str], bytes]) -> AsyncIterator[tuple[int, list[str]]]:
+    """An agent that answers each request line with bytes."""
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = int(head.lower().partition("content-length:")[2].split("\r\n")[0])
+        asked.append(f"{head.split(' HTTP')[0]} {(await reader.readexactly(length)).decode()}")
+        writer.write(replies(head))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], asked
+
+
+def agents(port: int, *, timeout: float = 5.0) -> Agents:
+    signer = RequestSigner(Ed25519PrivateKey.generate(), "key")
+    return Agents(signer, address="http://{ip}:{port}", port=port, timeout=timeout)
+
+
+POD = a_pod(ip="127.0.0.1")
+
+
+async def test_a_session_of_a_gateway_is_bound_under_its_own_uid():
+    async with agent(lambda _: answer(200, STATUS)) as (port, asked):
+        session = a_session(sessionUid="of-the-gateway", run=4, idleTimeoutSeconds=90)
+        bound = await agents(port).bind(POD, session, a_pool(limits={"maxIdleTimeoutSeconds": 60}))
+    assert asked == ['POST /bind {"session_uid":"of-the-gateway","run":4,"idle_timeout":60.0}']
+    assert (bound.pod_uid, bound.port) == (POD.uid, port)
+    assert bound.sandbox is not None
+    assert bound.sandbox.enabled
+
+
+async def test_a_session_of_kubectl_is_attached_as_well():
+    async with agent(lambda _: answer(200, STATUS)) as (port, asked):
+        await agents(port).bind(POD, a_session(browser={"viewport": {"width": 800, "height": 600}}), a_pool())
+    assert [line.split(" {")[0] for line in asked] == ["POST /bind", "POST /attach"]
+    assert '"viewport":{"width":800,"height":600}' in asked[1]
+    assert '"on_last_disconnect":"keep"' in asked[1]
+
+
+async def test_an_agent_is_told_why_it_ends():
+    async with agent(lambda _: answer(202, b"{}")) as (port, asked):
+        await agents(port).end(POD, a_session(), reason=EndReason.LIFETIME_EXCEEDED, message="over")
+    assert asked == ['POST /end {"reason":"LifetimeExceeded","message":"over"}']
+
+
+@pytest.mark.parametrize(
+    ("code", "for_good"),
+    [(AgentErrorCode.ALREADY_BOUND, True), (AgentErrorCode.BAD_SIGNATURE, True), (AgentErrorCode.BROWSER_GONE, False)],
+)
+async def test_a_refusal_says_whether_asking_again_may_help(code: AgentErrorCode, for_good: bool):
+    async with agent(lambda _: answer(409, f'{{"code": "{code}", "message": "no"}}'.encode())) as (port, _):
+        with pytest.raises(AgentRefused, match="no") as refused:
+            await agents(port).bind(POD, a_session(), a_pool())
+    assert (refused.value.code, refused.value.for_good) == (code, for_good)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        b"nonsense\r\n\r\n",
+        answer(200, b"{}", "Content-Length: 9"),
+        answer(200, b"{}", "Content-Length: 999999999"),
+        answer(200, b"2\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+        answer(200, b"not json"),
+        answer(200, b"{}"),
+        answer(503, b'{"status": "starting"}'),
+        answer(200, b"[]"),
+    ],
+    ids=[
+        "nothing",
+        "half a head",
+        "not HTTP",
+        "too short",
+        "too long",
+        "chunked",
+        "not JSON",
+        "no status",
+        "not its words",
+        "a list",
+    ],
+)
+async def test_an_answer_that_cannot_be_read_is_no_answer(reply: bytes):
+    async with agent(lambda _: reply) as (port, _):
+        with pytest.raises(AgentUnreachable):
+            await agents(port).bind(POD, a_session(), a_pool())
+
+
+async def test_nobody_is_there(unused_tcp_port: int):
+    with pytest.raises(AgentUnreachable, match="default-abc"):
+        await agents(unused_tcp_port).bind(POD, a_session(), a_pool())
+
+
+async def test_an_agent_that_takes_too_long():
+    heard = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        heard.set()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(AgentUnreachable, match="TimeoutError"):
+            await agents(port, timeout=0.05).bind(POD, a_session(), a_pool())
+        await heard.wait()
