@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from podium_protocol.errors import AgentErrorCode
-from podium_protocol.operations import Navigate, Screenshot, ScreenshotTaken
+from podium_protocol.operations import Action, Navigate, ReadTree, Screenshot, ScreenshotTaken
 from podium_protocol.sessions import SessionContext, Viewport
 from support.agent import Agent, running_agent
 from support.inline import Inline
@@ -116,6 +116,18 @@ async def test_a_new_tab_is_the_active_page_and_the_other_can_be_named(agent: Ag
     assert (await agent.status()).url == second.url
     assert (await agent.navigate(site.page("third"), page=first.page)).page == first.page
     assert (await agent.status()).url == site.page("third")
+
+
+async def test_refs_of_one_tab_mean_nothing_in_another(agent: Agent, site: Inline):
+    first = (await agent.navigate(site.page("<button>First</button>"))).page
+    [one] = (await agent.call("POST", "/operations/tree", ReadTree())).json()["nodes"]
+    await agent.navigate(site.page("<button>Second</button>"), new_tab=True)
+    [two] = (await agent.call("POST", "/operations/tree", ReadTree())).json()["nodes"]
+    assert (two["name"], two["ref"] != one["ref"]) == ("Second", True)
+    click = Action(kind="click", target=one["ref"])
+    assert code(await agent.call("POST", "/operations/action", click)) == (409, AgentErrorCode.REF_GONE)
+    there = await agent.call("POST", "/operations/action", click.model_copy(update={"page": first}))
+    assert there.status_code == 200
 
 
 async def test_an_unknown_page_is_not_found(agent: Agent):

@@ -103,23 +103,66 @@ async def test_what_has_the_focus_says_so(driven: Driven):
     assert [node.focused for node in (await driven.tree()).nodes] == [None, True, None]
 
 
-async def test_a_ref_is_of_the_last_tree_and_of_its_document(driven: Driven):
+async def test_a_ref_is_of_one_element_in_all_trees_of_all_documents(driven: Driven):
     page = "<button onclick=\"document.title = 'pressed'\">One</button><p><button>Two</button>"
     await driven.show(page)
-    await driven.tree()
-    [one, _] = (await driven.tree(interactive=True)).nodes
-    code, message = await driven.refused("click", "e2")
-    assert (code, message) == (AgentErrorCode.REF_GONE, "there is no ref e2 on this page; read its tree again")
+    whole = await driven.tree()
+    [one, two] = (await driven.tree(interactive=True)).nodes
+    assert {one.ref, two.ref} < {node.ref for node in whole.nodes}
+    code, message = await driven.refused("click", "e99999")
+    assert (code, message) == (AgentErrorCode.REF_GONE, "there is no ref e99999 on this page; read its tree again")
     await driven.agent.evaluate("document.querySelectorAll('button')[1].remove()")
-    code, message = await driven.refused("click", "e1")
-    assert (code, message) == (AgentErrorCode.REF_GONE, "the element of e1 is no longer on the page; read its tree again")
+    code, message = await driven.refused("click", two.ref)
+    assert (code, message) == (AgentErrorCode.REF_GONE, f"the element of {two.ref} is no longer on the page; read its tree again")
     await driven.show(page)
-    code, _ = await driven.refused("click", one.ref)
+    assert not {node.ref for node in (await driven.tree()).nodes} & {node.ref for node in whole.nodes}
+    code, message = await driven.refused("click", one.ref)
+    assert message == f"there is no ref {one.ref} on this page; read its tree again"
     assert (code, await driven.page.title()) == (AgentErrorCode.REF_GONE, "")
     async with driven.agent.client("/cdp/page") as client:  # back, perhaps to a document that was only put aside
         await client.command("Runtime.evaluate", {"expression": "history.back()"})
         await driven.page.wait_for_url("**/own?*")
     assert (await driven.refused("click", one.ref))[0] is AgentErrorCode.REF_GONE
+
+
+async def test_refs_stay_while_elements_come_and_go(driven: Driven):
+    await driven.show(
+        "<h1>Title</h1>before <b>bold</b> after<ul><li>x <button>Keep</button></ul><p id=p>generated</p>"
+        "<style>h1::before { content: 'a'; display: block } h1::after { content: 'b' }</style>"
+    )
+    before = await driven.tree()
+    assert [node.ref for node in (await driven.tree()).nodes] == [node.ref for node in before.nodes]
+    assert len({node.ref for node in before.nodes}) == len(before.nodes)
+    kept = "const li = document.querySelector('li'); window.kept = li"
+    await driven.agent.evaluate(f"{kept}; li.remove(); document.body.prepend(document.createElement('button'))")
+    without = await driven.tree()
+    [new] = {node.ref for node in without.nodes} - {node.ref for node in before.nodes}
+    assert new == without.nodes[0].ref
+    await driven.agent.evaluate("document.querySelector('ul').append(window.kept)")
+    assert {node.ref for node in (await driven.tree()).nodes} == {node.ref for node in before.nodes} | {new}
+
+
+async def test_a_text_that_is_replaced_takes_its_ref_with_it(driven: Driven):
+    await driven.show("<div id=a>one <b>two</b></div><div>three</div>")
+    [text] = (await driven.tree()).nodes
+    assert (text.role, text.name) == ("StaticText", "one two three")
+    await driven.act("hover", text.ref)
+    await driven.agent.evaluate("a.innerHTML = 'other'")
+    assert (await driven.refused("click", text.ref))[0] is AgentErrorCode.REF_GONE
+
+
+async def test_refs_of_elements_that_are_gone_do_not_gather(driven: Driven):
+    await driven.show("<main></main>")
+    [main] = (await driven.tree()).nodes
+    many = "'<button>b</button>'.repeat(1500)"
+    first = None
+    for _ in range(4):
+        await driven.agent.evaluate(f"document.querySelector('main').innerHTML = {many}")
+        first = first or (await driven.tree()).nodes[1]
+        await driven.tree()
+    await driven.agent.evaluate("document.querySelector('main').replaceChildren()")
+    assert [node.ref for node in (await driven.tree()).nodes] == [main.ref]
+    assert (await driven.refused("click", first.ref))[1] == f"there is no ref {first.ref} on this page; read its tree again"
 
 
 async def test_a_ref_survives_a_page_that_moves_things_about(driven: Driven):

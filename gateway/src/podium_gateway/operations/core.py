@@ -70,7 +70,7 @@ class Operations:
             return await one.ask("location", request, Geolocation, limit=LOCATION_LIMIT)
 
     async def tree(self, live: LiveSession, request: ReadTree) -> Tree:
-        """The accessibility tree; its refs hold until the next one of that page."""
+        """The accessibility tree; a ref means one element for as long as that is on the page."""
         async with self._running(live, request) as one:
             return Tree.of((await one.agent.operate("tree", request, limit=request.timeout)).content)
 

@@ -96,7 +96,7 @@ class ElementImage(_Operation):
     """`POST /operations/image`: a picture of one element, scrolled into view."""
 
     target: str = Field(min_length=1, max_length=4096)
-    """A CSS selector, or a ref of the page's last tree (`e5`)."""
+    """A CSS selector, or a ref of one of the page's trees (`e5`)."""
     quality: int = Field(default=80, ge=1, le=100)
     timeout: float = Field(default=10.0, gt=0, le=600)
 
@@ -141,7 +141,7 @@ class PageSizeRead(BaseModel):
 
 
 class ReadTree(_Operation):
-    """`POST /operations/tree`: the accessibility tree, in document order. Its refs hold until the next tree of that page."""
+    """`POST /operations/tree`: the accessibility tree, in document order. A ref means one element for as long as that lives."""
 
     interactive: bool = False
     """Only what can be clicked, typed into or chosen."""
@@ -188,7 +188,7 @@ class Action(_Operation):
 
     kind: Kind
     target: str | None = Field(default=None, min_length=1, max_length=4096)
-    """A CSS selector, or a ref of the page's last tree (`e5`)."""
+    """A CSS selector, or a ref of one of the page's trees (`e5`)."""
     x: float | None = Field(default=None, ge=-100_000, le=100_000)
     y: float | None = Field(default=None, ge=-100_000, le=100_000)
     text: str | None = Field(default=None, max_length=1_000_000)

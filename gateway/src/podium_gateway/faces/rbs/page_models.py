@@ -21,7 +21,7 @@ __all__ = [
     "target_of",
 ]
 
-_REF: Final = re.compile(r"e\d{1,9}")
+_REF: Final = re.compile(r"e\d{1,12}")
 
 
 def _ref(ref: str) -> str:
@@ -31,7 +31,7 @@ def _ref(ref: str) -> str:
 
 
 Selector = Annotated[str, Field(min_length=1, max_length=4096, description="A CSS selector, or a ref.", examples=["button.submit"])]
-Ref = Annotated[str, Field(max_length=16, description="A ref of the page's last tree.", examples=["e5"]), AfterValidator(_ref)]
+Ref = Annotated[str, Field(max_length=16, description="A ref of one of the page's trees.", examples=["e5"]), AfterValidator(_ref)]
 
 
 def target_of(selector: str | None, ref: str | None) -> str | None:

@@ -78,7 +78,8 @@ def pages(*, user_scoped: bool) -> APIRouter:
     ) -> Response:
         """Every element with its role, name and value, in document order; password values are masked.
 
-        A `ref` names its element to `/action` and `/image`, until the next tree or another document.
+        A `ref` names its element to `/action` and `/image` until that is gone from the page or another document is loaded. An
+        element has the same ref in all trees, and no other element of the session ever gets it.
         """
         live = parts.sessions.live(caller, session_id)
         found = await parts.operations.tree(live, ReadTree(interactive=only is not None, depth=depth))
@@ -155,7 +156,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
                 json_schema_extra={"x-shown": True},
             ),
         ] = None,
-        ref: Annotated[Ref | None, Query(description="A ref of the page's last tree.", examples=["e5"])] = None,
+        ref: Annotated[Ref | None, Query(description="A ref of one of the page's trees.", examples=["e5"])] = None,
         quality: Quality = 80,
         raw: Raw = False,
     ) -> Response:

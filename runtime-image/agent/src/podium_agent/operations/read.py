@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from json.encoder import encode_basestring as quoted
-from typing import Any
+from typing import Any, Final
 
 from podium_agent.operations.pages import Pages
 from podium_agent.operations.world import World
 from podium_protocol.operations import Html, PageSize, PageSizeRead, PageText, ReadTree, Text
 
 __all__ = ["Json", "Reader"]
+
+MOST: Final = 100_000
+"""Nodes of one tree, as our script bounds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,19 @@ class Reader:
     def __init__(self, pages: Pages, world: World) -> None:
         self._pages = pages
         self._world = world
+        self._next = 0
+        """The first number that no ref has, in all pages: an old ref, be it of another tab, must never mean another element."""
 
     async def tree(self, request: ReadTree) -> Json:
-        """The accessibility tree, an `AccessibilityTree`; its refs replace those of the page's last one."""
-        argument = {"interactive": request.interactive, "depth": request.depth}
-        return _tree(str(await self._ask(request, "tree", argument)))
+        """The accessibility tree, an `AccessibilityTree`. An element has the ref that it had in the page's trees before."""
+        first = self._next
+        # Kept free meanwhile for what it may need, and for good if we never hear what it took.
+        self._next = kept = first + MOST
+        argument = {"interactive": request.interactive, "depth": request.depth, "first": first}
+        used, _, rows = str(await self._ask(request, "tree", argument)).partition("\n")
+        if self._next == kept:
+            self._next = int(used)
+        return _tree(rows)
 
     async def text(self, request: Text) -> PageText:
         """What a person would read."""
@@ -48,11 +59,11 @@ class Reader:
 
 
 def _tree(rows: str) -> Json:
-    # By hand, since the nodes are thousands: refs count up, and what a row says beyond its name is JSON already.
+    # By hand, since the nodes are thousands, and what a row says beyond its name is JSON already.
     head, *lines = rows.split("\n")
     nodes = []
-    for number, line in enumerate(lines):
-        role, depth, name, *more = line.split("\t")
+    for line in lines:
+        number, role, depth, name, *more = line.split("\t")
         rest = f",{more[0][1:-1]}" if more else ""
         nodes.append(f'{{"ref":"e{number}","role":"{role}","name":{quoted(name)},"depth":{depth}{rest}}}')
     return Json(f'{head[:-1]},"nodes":[{",".join(nodes)}]}}')

@@ -1,7 +1,7 @@
 """The agent's own script in a page: elements, names and geometry are asked there, in one round trip.
 
-It lives in an isolated world of the main document, with the refs of the last tree. A new document has a new world without refs,
-so a ref of a document that is gone is an error and never a wrong click.
+It lives in an isolated world of the main document, with the refs of its trees. A new document has a new world without refs, and
+no number is given twice, so a ref of a document that is gone is an error and never a wrong click.
 """
 
 from importlib import resources

@@ -1,7 +1,30 @@
 // Runs in an isolated world of the page's main document: the page's scripts neither see it nor can change it, and it is gone
-// with the document, so a ref can never mean an element of another one.
+// with the document. Numbers come from the agent, which gives none twice in its browser's life: a ref means one element, or nothing.
 const MAX_REFS = 100000;
-const state = { refs: [] };
+const state = {
+  refs: new Map(), // number -> node: what refs lead to
+  numbers: { own: new WeakMap(), before: new WeakMap(), after: new WeakMap() }, // node -> number; generated text has none of its own
+  next: 0,
+};
+
+// A node keeps its number as long as it lives, on the page or off.
+function numberOf(node, among) {
+  let number = among.get(node);
+  if (number === undefined) among.set(node, (number = state.next++));
+  state.refs.set(number, node);
+  return number;
+}
+
+const onPage = (node) => connected(node) && viewOf(node) !== null;
+
+// Refs outlive the tree that they were given in, but not their elements, nor without bound.
+function sweepRefs(given) {
+  if (state.refs.size <= 2 * given.length + 1000) return;
+  for (const [number, node] of state.refs) if (!onPage(node)) state.refs.delete(number);
+  if (state.refs.size <= 2 * MAX_REFS) return;
+  const kept = new Set(given);
+  for (const number of state.refs.keys()) if (!kept.has(number)) state.refs.delete(number);
+}
 
 class Refusal extends Error {
   constructor(code, message) {
@@ -15,12 +38,10 @@ const quoted = (text) => JSON.stringify(text.length > 100 ? `${text.slice(0, 100
 
 function resolve(target) {
   if (/^e\d+$/.test(target)) {
-    const el = state.refs[Number(target.slice(1))];
-    if (!el) throw new Refusal('ref_gone', `there is no ref ${target} on this page; read its tree again`);
-    if (!connected(el) || !viewOf(el)) {
-      throw new Refusal('ref_gone', `the element of ${target} is no longer on the page; read its tree again`);
-    }
-    return el;
+    const node = state.refs.get(Number(target.slice(1)));
+    if (!node) throw new Refusal('ref_gone', `there is no ref ${target} on this page; read its tree again`);
+    if (!onPage(node)) throw new Refusal('ref_gone', `the element of ${target} is no longer on the page; read its tree again`);
+    return elementAt(node);
   }
   try {
     query(document.createDocumentFragment(), target);

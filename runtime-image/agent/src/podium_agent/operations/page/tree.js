@@ -1,4 +1,4 @@
-// The accessibility tree as a flat list, in document order, each entry with a ref that `resolve` takes until the next tree.
+// The accessibility tree as a flat list, in document order, each entry with a ref that `resolve` takes while the element is there.
 const MASK = '••••••••';
 const CHECKED = words('checkbox menuitemcheckbox menuitemradio option radio switch treeitem');
 const SELECTED = words('columnheader gridcell option row rowheader tab treeitem');
@@ -44,8 +44,7 @@ const twostate = (text) => ({ true: true, false: false })[text?.toLowerCase()];
 // A node: `more` is what there is to say beside role, name and depth, of most nothing.
 function entry(el, role, depth) {
   const tag = tagOf(el);
-  const node = { role, name: nameOf(el), depth, more: null };
-  state.refs.push(el);
+  const node = { of: el, among: state.numbers.own, role, name: nameOf(el), depth, more: null };
   const put = (key, value) => {
     if (value !== undefined) (node.more ??= {})[key] = value;
   };
@@ -68,45 +67,49 @@ function handRole(el, tag) {
   return editable(el) && !editable(parentElementOf(el) ?? document) ? 'textbox' : null;
 }
 
-// A node as one line: most have no more than a role, a depth and a name, in which squeezing has left neither tabs nor line ends. As JSON a large
-// tree would be three times as long, and its way to the agent takes as long as the reading.
-const row = ({ role, depth, name, more }) => `${role}\t${depth}\t${name}${more ? `\t${JSON.stringify(more)}` : ''}`;
+// A node as one line: most have no more than a number, a role, a depth and a name, in which squeezing has left neither tabs nor line ends. As JSON a
+// large tree would be three times as long, and its way to the agent takes as long as the reading.
+const row = (number, { role, depth, name, more }) => `${number}\t${role}\t${depth}\t${name}${more ? `\t${JSON.stringify(more)}` : ''}`;
 
-function tree({ interactive, depth: limit }) {
-  state.refs = [];
+// `first` and what follows it are numbers that no node of the session has had yet.
+function tree({ interactive, depth: limit, first }) {
+  state.next = first;
   const nodes = [];
   const moved = query(document, '[aria-owns]') ? new Set() : null;
   let pending = '';
-  let pendingFor = null;
+  let pendingFor = null; // the node that the text begins with, and which of its texts that is
+  let pendingAmong = null;
 
   const flush = (depth) => {
     const text = pendingFor && squeeze(pending);
-    if (text && !interactive && (limit < 0 || depth <= limit) && state.refs.length < MAX_REFS) {
-      nodes.push({ role: 'StaticText', name: text.toWellFormed(), depth, more: null });
-      state.refs.push(pendingFor);
+    if (text && !interactive && (limit < 0 || depth <= limit) && nodes.length < MAX_REFS) {
+      nodes.push({ of: pendingFor, among: pendingAmong, role: 'StaticText', name: text.toWellFormed(), depth, more: null });
     }
     pending = '';
     pendingFor = null;
   };
-  const say = (el, text) => {
-    if (pendingFor === null && text.trim()) pendingFor = el;
+  const say = (node, among, text) => {
+    if (pendingFor === null && text.trim()) {
+      pendingFor = node;
+      pendingAmong = among;
+    }
     pending += text;
   };
 
   const walkInto = (el, depth, silent) => {
     const before = generated(el, '::before');
-    if (before) say(el, before);
+    if (before) say(el, state.numbers.before, before);
     eachWithin(el, (child) => {
       const type = typeOf(child);
       if (type === Node.TEXT_NODE) {
-        if (!silent && !unshown(child)) say(parentElementOf(child) ?? el, child.data);
+        if (!silent && !unshown(child)) say(child, state.numbers.own, child.data);
       } else if (type === Node.ELEMENT_NODE) {
         walk(child, depth);
       }
     });
     for (const one of moved ? byIds(el, 'aria-owns') : []) walk(one, depth);
     const after = generated(el, '::after');
-    if (after) say(el, after);
+    if (after) say(el, state.numbers.after, after);
   };
 
   // An element that is no node of the tree: its content belongs to the node around it.
@@ -118,7 +121,7 @@ function tree({ interactive, depth: limit }) {
   };
 
   const walk = (el, depth) => {
-    if (state.refs.length >= MAX_REFS) return;
+    if (nodes.length >= MAX_REFS) return;
     if (moved) {
       if (moved.has(el)) return;
       moved.add(el);
@@ -155,7 +158,6 @@ function tree({ interactive, depth: limit }) {
     // A name that is its content's text would only be said twice.
     if (node && nodes.length === before + 1 && nodes[before].role === 'StaticText' && nodes[before].name === node.name) {
       nodes.pop();
-      state.refs.pop();
     }
   };
 
@@ -165,11 +167,14 @@ function tree({ interactive, depth: limit }) {
     flush(0);
   });
   for (let root = document, el; root && (el = activeIn(root)); root = shadowOf(el) ?? documentIn(el)) focusedIn(nodes, el);
-  return [JSON.stringify({ url: location.href, title: titleOf(document).toWellFormed() }), ...nodes.map(row)].join('\n');
+  const given = nodes.map((one) => numberOf(one.of, one.among));
+  sweepRefs(given);
+  const head = JSON.stringify({ url: location.href, title: titleOf(document).toWellFormed() });
+  return [state.next, head, ...nodes.map((one, index) => row(given[index], one))].join('\n');
 }
 
-// A node's ref is its place in the list.
+const elementAt = (node) => (typeOf(node) === Node.TEXT_NODE ? scopeParentOf(node) : node);
 function focusedIn(nodes, el) {
-  const node = el === bodyOf(document) ? null : nodes[state.refs.indexOf(el)];
+  const node = el === bodyOf(document) ? null : nodes.find((one) => elementAt(one.of) === el);
   if (node) (node.more ??= {}).focused = true;
 }
