@@ -1,16 +1,22 @@
 """What an install makes, and where."""
 
 import base64
+import re
+import tomllib
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from podium_crds import names
 from podium_crds.pools import BrowserPool, BrowserPoolSpec, PoolTemplate
-from support.chart import NEEDS_HELM, Helm, Objects, environment
+from podium_gateway.settings import Settings as GatewaySettings
+from podium_operator.settings import Settings as OperatorSettings
+from support.chart import CHART, NEEDS_HELM, Helm, Objects, environment
 
 pytestmark = NEEDS_HELM
+ROOT = CHART.parents[1]
 
 INSTALLED = {
     "BrowserPool/podium-sessions/default",
@@ -195,6 +201,25 @@ def test_settings_become_environment_as_they_were_written(helm: Helm) -> None:
     objects = helm.render({"gateway.settings": given})
     found = environment(_container(objects, "podium-gateway"))
     assert {name: found[name] for name in given} == {name: str(value) for name, value in given.items()}
+
+
+def test_the_services_understand_what_they_are_told(objects: Objects) -> None:
+    gateway = environment(_container(objects, "podium-gateway"))
+    assert gateway.keys() <= set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
+    settings = GatewaySettings.from_environment(gateway)
+    assert (settings.in_cluster, settings.namespace, settings.pool, settings.port) == (True, "podium-sessions", "default", 8080)
+    assert settings.internal_address() == ("0.0.0.0", 8081)
+    operator = OperatorSettings.from_environment(environment(_container(objects, "podium-operator")))
+    assert (operator.namespace, operator.metrics_port) == ("podium-sessions", 9090)
+    assert (operator.lease, operator.lease_namespace) == ("podium-operator", "podium")
+    assert settings.agent_key_file == operator.agent_key_file
+
+
+def test_the_chart_has_the_projects_version() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        version = tomllib.load(file)["project"]["version"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (version, version)
 
 
 def test_the_gateway_takes_no_more_sessions_than_the_pool(objects: Objects) -> None:
