@@ -43,6 +43,11 @@ async def warmed(cluster: FakeCluster, count: int) -> None:
     await eventually(lambda: len(cluster.warm()) == count, what=f"{count} warm pods")
 
 
+def known_warm(one: Operating) -> int:
+    view = one.operator.state.pool_view("default", one.clock())
+    return 0 if view is None else sum(pod.ready for pod in view.warm)
+
+
 async def reached(cluster: FakeCluster, phase: str, reason: str | None = None, name: str = "s1") -> None:
     def there() -> bool:
         found = status(cluster, name)
@@ -82,7 +87,7 @@ async def test_a_session_of_kubectl_gets_its_page_and_one_of_a_gateway_is_left_t
 
 async def test_many_sessions_for_few_warm_pods(cluster: FakeCluster, one: Operating):
     await cluster.add_pool(replicas=5)
-    await warmed(cluster, 5)
+    await eventually(lambda: known_warm(one) == 5, what="the operator knows of five warm pods")
     await asyncio.gather(*(cluster.create_session(f"s{number}") for number in range(50)))
     await cluster.all_ready()
     assert cluster.faults_of_bookkeeping() == []
@@ -105,7 +110,7 @@ async def test_two_operators_at_once(cluster: FakeCluster, one: Operating):
 
 async def test_an_agent_that_does_not_answer_costs_its_pod_and_not_the_session(cluster: FakeCluster, one: Operating):
     await cluster.add_pool(replicas=2)
-    await warmed(cluster, 2)
+    await eventually(lambda: known_warm(one) == 2, what="the operator knows of two warm pods")
     deaf = min(cluster.warm(), key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))["metadata"]["name"]
     cluster.agents.deaf.add(deaf)
     await ready(cluster)
@@ -115,7 +120,7 @@ async def test_an_agent_that_does_not_answer_costs_its_pod_and_not_the_session(c
 
 async def test_an_agent_of_somebody_else_is_never_used(cluster: FakeCluster, one: Operating):
     await cluster.add_pool(replicas=1)
-    await warmed(cluster, 1)
+    await eventually(lambda: known_warm(one) == 1, what="the operator knows of a warm pod")
     (pod,) = cluster.warm()
     cluster.agents.bound[pod["metadata"]["uid"]] = ("another session", 1)
     await ready(cluster)
@@ -369,7 +374,7 @@ async def test_an_object_that_cannot_be_read_is_left_alone(cluster: FakeCluster,
 
 async def test_probes_and_metrics_say_how_it_is(cluster: FakeCluster, one: Operating):
     await cluster.add_pool(replicas=1)
-    await warmed(cluster, 1)
+    await eventually(lambda: known_warm(one) == 1, what="the operator knows of a warm pod")
     await ready(cluster)
     assert (one.operator.healthz().status, one.operator.readyz().status) == (200, 200)
     text = one.operator.metrics_page().body.decode()
