@@ -70,7 +70,7 @@ class Transport:
             async with answer:
                 raw = await answer.read()
         except _LOST as error:
-            raise Unavailable(f"{method} {path}: {error or type(error).__name__}") from error
+            raise Unavailable(f"{method} {path}: {str(error) or type(error).__name__}") from error
         if answer.status >= 400:
             raise error_of(answer.status, _status_of(raw), retry_after=answer.headers.get("Retry-After", ""))
         return _parsed(raw)
@@ -87,7 +87,7 @@ class Transport:
         try:
             answer = await self._send("GET", path, query=query, body=None, content_type="application/json", timeout=timeout)
         except _LOST as error:
-            raise Unavailable(f"watch {path}: {error or type(error).__name__}") from error
+            raise Unavailable(f"watch {path}: {str(error) or type(error).__name__}") from error
         try:
             if answer.status >= 400:
                 try:
@@ -119,7 +119,7 @@ async def _lines(answer: aiohttp.ClientResponse, path: str) -> AsyncIterator[byt
         try:
             line = await answer.content.readline()
         except (*_LOST, ValueError) as error:  # ValueError: a line longer than any object may be
-            raise Unavailable(f"watch {path}: {error or type(error).__name__}") from error
+            raise Unavailable(f"watch {path}: {str(error) or type(error).__name__}") from error
         if not line:
             return
         yield line
