@@ -145,7 +145,7 @@ class FakeCluster:
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "PODIUM_NAMESPACE": NAMESPACE,
             "PODIUM_AGENT_KEY_FILE": str(self.key_file),
-            "PODIUM_AGENT_ADDRESS": f"http://{{ip}}:{self.agents.port}",
+            "PODIUM_AGENT_PORT": str(self.agents.port),
             "PODIUM_LEASE": lease,
             "PODIUM_LEASE_NAMESPACE": NAMESPACE,
             "PODIUM_METRICS_HOST": "127.0.0.1",

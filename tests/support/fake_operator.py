@@ -10,7 +10,7 @@ from typing import Self
 
 from podium_protocol.reasons import reason_of_exit
 from support.fake_cluster import FakeCluster
-from support.fake_kube_store import Change, Collection, Json, timestamp
+from support.fake_kube_store import Change, Json, timestamp
 
 
 class FakeOperator:
@@ -109,11 +109,7 @@ class FakeOperator:
 
 def sessions_of(cluster: FakeCluster) -> dict[str, Json]:
     """The BrowserSessions that are stored, by name."""
-    return {name: body for (_, name), body in _collection(cluster).objects.items()}
-
-
-def _collection(cluster: FakeCluster) -> Collection:
-    return cluster.sessions
+    return {name: body for (_, name), body in cluster.sessions.objects.items()}
 
 
 def _key(body: Json) -> tuple[str, str]:

@@ -100,7 +100,7 @@ class SessionEnded(SessionNotFound):
     """The session exists as history only: what was asked needs its browser."""
 
     code = "session_ended"
-    default_message = "the session has ended"
+    default_message = "the session has ended; what it did can still be read, and creating it again begins a new run"
 
 
 class ArtifactNotFound(NotFound):

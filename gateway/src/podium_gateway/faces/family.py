@@ -12,7 +12,10 @@ __all__ = ["FAULTS", "router"]
 FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": ErrorBody, "description": "The request is not valid; the sentence names the field."},
     401: {"model": ErrorBody, "description": "No valid API key."},
-    404: {"model": ErrorBody, "description": "No such session of this caller."},
+    404: {
+        "model": ErrorBody,
+        "description": "No such session of this caller (`session_not_found`), or it has ended and this needs its browser (`session_ended`).",
+    },
     413: {"model": ErrorBody, "description": "The body is larger than is allowed."},
 }
 _OTHERS: Final[dict[int | str, dict[str, Any]]] = {

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 END_LIMIT: Final = 30.0
 """Seconds a caller waits for an end: above a place's whole way from polite to killed."""
+HISTORY_STAYS: Final = "what it did can still be read, and creating it again begins a new run"
 _USABLE: Final = frozenset({Status.CREATING, Status.RUNNING})
 
 
@@ -84,6 +85,16 @@ class Sessions:
         if live is None or live.user_id != caller.user_id:
             raise SessionNotFound
         return live
+
+    async def found(self, caller: Caller, session_id: str) -> LiveSession:
+        """`live` for those who ask by name. Raises `SessionEnded` when only the session's history is left, else `SessionNotFound`."""
+        try:
+            return self.live(caller, session_id)
+        except SessionNotFound:
+            record = await self.record(caller, session_id)
+            if record.live:
+                raise
+        raise SessionEnded(f"the session has ended ({record.reason}); {HISTORY_STAYS}") from None
 
     def all_live(self, caller: Caller) -> list[LiveSession]:
         """The caller's live sessions, newest first."""

@@ -36,14 +36,14 @@ def browser(*, user_scoped: bool) -> APIRouter:
     async def navigate(parts: Service, caller: Called, session_id: SessionId, body: NavigateBody) -> NavigateView:
         """Load a URL in the session's page and wait for its load event."""
         request = Navigate(url=body.url, timeout=body.timeout, new_tab=body.new_tab, block_images=body.block_images)
-        done = await parts.operations.navigate(parts.sessions.live(caller, session_id), request)
+        done = await parts.operations.navigate(await parts.sessions.found(caller, session_id), request)
         return NavigateView(url=done.url, frameId=done.frame_id, targetId=done.page, status=done.status, download=done.download)
 
     @routes.post("/{session_id}/location", summary="Set the location", responses=BROWSER_FAULTS)
     async def location(parts: Service, caller: Called, session_id: SessionId, body: LocationBody) -> LocationView:
         """What `navigator.geolocation` says from now on, on all pages of the session; they may ask without a question."""
         request = SetLocation(latitude=body.latitude, longitude=body.longitude, accuracy=body.accuracy)
-        done = await parts.operations.locate(parts.sessions.live(caller, session_id), request)
+        done = await parts.operations.locate(await parts.sessions.found(caller, session_id), request)
         return LocationView(latitude=done.latitude, longitude=done.longitude, accuracy=done.accuracy)
 
     @routes.post("/{session_id}/action", summary="Do something on the page", responses=BROWSER_FAULTS)
@@ -57,7 +57,7 @@ def browser(*, user_scoped: bool) -> APIRouter:
         one that is not there is an error at once. Where the action leads to another document, the answer comes when that has
         loaded, or after half of `timeout`. What a script loads later is not waited for: read the page again until it is there.
         """
-        live = parts.sessions.live(caller, session_id)
+        live = await parts.sessions.found(caller, session_id)
         try:
             request = body.action()
         except ValueError as error:

@@ -62,7 +62,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
 
         Its scripts are left out.
         """
-        content = await parts.operations.html(parts.sessions.live(caller, session_id), Html())
+        content = await parts.operations.html(await parts.sessions.found(caller, session_id), Html())
         return Response(content, media_type="text/html; charset=utf-8", headers=_SNAPSHOT)
 
     @routes.get("/{session_id}/json", summary="Get the accessibility tree", response_model=TreeView, responses=BROWSER_FAULTS)
@@ -81,7 +81,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
         A `ref` names its element to `/action` and `/image` until that is gone from the page or another document is loaded. An
         element has the same ref in all trees, and no other element of the session ever gets it.
         """
-        live = parts.sessions.live(caller, session_id)
+        live = await parts.sessions.found(caller, session_id)
         found = await parts.operations.tree(live, ReadTree(interactive=only is not None, depth=depth))
         body = b'{"nodes":%b,"count":%d}' % (found.nodes, found.count)  # a `TreeView`
         return Response(body, media_type="application/json", headers=_PRIVATE)
@@ -100,7 +100,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
 
         Of a PDF there is none.
         """
-        live = parts.sessions.live(caller, session_id)
+        live = await parts.sessions.found(caller, session_id)
         read = parts.operations.text if mode == "raw" else parts.operations.readable
         found = await read(live, Text())
         return TextView(url=found.url, title=found.title, text=found.text)
@@ -108,7 +108,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
     @routes.get("/{session_id}/page-size", summary="Get the page's size", responses=BROWSER_FAULTS)
     async def page_size(parts: Service, caller: Called, session_id: SessionId) -> SizeView:
         """How large the content is, what is out of view included."""
-        found = await parts.operations.page_size(parts.sessions.live(caller, session_id), PageSize())
+        found = await parts.operations.page_size(await parts.sessions.found(caller, session_id), PageSize())
         return SizeView(width=found.width, height=found.height)
 
     @routes.get(
@@ -130,7 +130,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
         height: Size = None,
     ) -> Response:
         """A JPEG of what the page shows, or of a rectangle of it when `width` and `height` are given."""
-        live = parts.sessions.live(caller, session_id)
+        live = await parts.sessions.found(caller, session_id)
         try:
             request = Screenshot(quality=quality, clip=clip_of(x, y, width, height))
         except ValueError as error:
@@ -161,7 +161,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
         raw: Raw = False,
     ) -> Response:
         """A JPEG of one element, scrolled into view."""
-        live = parts.sessions.live(caller, session_id)
+        live = await parts.sessions.found(caller, session_id)
         try:
             target = target_of(selector, ref)
         except ValueError as error:

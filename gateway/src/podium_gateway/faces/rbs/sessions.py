@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Query, Request
 
-from podium_gateway.errors import SessionNotFound
+from podium_gateway.errors import SessionEnded, SessionNotFound
 from podium_gateway.faces.context import Called, Service
 from podium_gateway.faces.family import router
 from podium_gateway.faces.links import Links
@@ -107,8 +107,8 @@ def sessions(*, user_scoped: bool) -> APIRouter:
         With it come its navigation history, and how many actions and screenshots there were.
         """
         try:
-            live: LiveSession | None = parts.sessions.live(caller, session_id)
-        except SessionNotFound:
+            live: LiveSession | None = await parts.sessions.found(caller, session_id)
+        except SessionEnded:
             if user_scoped:
                 raise
             live = None
@@ -123,13 +123,13 @@ def sessions(*, user_scoped: bool) -> APIRouter:
     @routes.post("/{session_id}/ping", summary="Keep a session alive", responses=_NOT_READY)
     async def ping_session(parts: Service, caller: Called, session_id: SessionId) -> Pinged:
         """Begin the idle time anew."""
-        await parts.sessions.ping(parts.sessions.live(caller, session_id))
+        await parts.sessions.ping(await parts.sessions.found(caller, session_id))
         return Pinged(session_id=session_id, sessionId=session_id)
 
     @routes.delete("/{session_id}", summary="End a session", responses=_STUCK)
     async def delete_session(parts: Service, caller: Called, session_id: SessionId) -> Deleted:
         """Save its state and close its browser; answers when nothing is left running. What it recorded stays."""
-        await parts.sessions.end(parts.sessions.live(caller, session_id))
+        await parts.sessions.end(await parts.sessions.found(caller, session_id))
         return Deleted(session_id=session_id, sessionId=session_id)
 
     return routes

@@ -88,7 +88,7 @@ def live_page() -> APIRouter:
 
         A session without a screen is refused with 409.
         """
-        live = parts.sessions.live(caller, session_id)
+        live = await parts.sessions.found(caller, session_id)
         if (await parts.sessions.ready(live)).headless:
             raise NoScreen
         links, nonce = Links(request), secrets.token_urlsafe(16)
@@ -116,7 +116,7 @@ def live_sockets() -> APIRouter:
             if not same_origin(socket.headers.get("origin"), _own_hosts(socket)):
                 raise Forbidden("a page of another origin may not open this screen")
             caller, parts = await admit(socket), parts_of(socket)
-            live = parts.sessions.live(caller, session_id)
+            live = await parts.sessions.found(caller, session_id)
             place = await parts.sessions.ready(live)
             owner = TunnelOwner(live.uid, live.session_id, caller.key_id, kind="vnc")
             async with parts.sessions.reaching(live):

@@ -166,14 +166,13 @@ class KubernetesProvisioner:
         await self._client.close()
 
     def _hold(self, request: RunRequest) -> Held:
-        held = Held(request.key, name_of_run(request.session_id, request.key), headless=request.headless)
+        held = Held(request.key, name_of_run(request.session_id, request.key))
         self._held[held.key] = self._names[held.name] = held
         return held
 
     def _let_go(self, held: Held) -> None:
         self._held.pop(held.key, None)
         self._names.pop(held.name, None)
-        held.over.set()
 
     def _stray(self, key: RunKey) -> Held | None:
         """A run that lives here and that nobody of this process asked for."""

@@ -16,7 +16,6 @@ class Held:
 
     key: RunKey
     name: str
-    headless: bool | None = None
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when its BrowserSession changed, or its end was asked for."""
     agent: AgentClient | None = None
@@ -24,8 +23,6 @@ class Held:
     wish: tuple[EndReason, str] | None = None
     """The end that was asked for."""
     ending: "asyncio.Task[None] | None" = None
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when its end is known here."""
     missing: bool = False
     """The API server was asked, and has no such BrowserSession."""
     looked: float = float("-inf")
