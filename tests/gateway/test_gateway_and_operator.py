@@ -68,8 +68,9 @@ async def test_more_sessions_than_warm_browsers_at_once(both: Both) -> None:
     assert both.cluster.kube.count("podium-gateway", resource="browsersessions") == len(names)
 
     await asyncio.gather(*(both.alice.delete(f"/api/sessions/{name}") for name in names))
-    for name in names:
-        await eventually(lambda name=name: both.conditions(name)["Ended"] == ("True", "Requested"), what="the end is written down")
+    await eventually(
+        lambda: {both.conditions(name).get("Ended") for name in names} == {("True", "Requested")}, what="all ends are told"
+    )
     assert both.cluster.kube.count("podium-gateway", ("delete", "get")) == 0
 
 
