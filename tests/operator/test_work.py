@@ -123,6 +123,15 @@ def test_only_the_last_deadline_of_a_key_counts(deadlines: Deadlines, due: list[
     assert len(due) == told
 
 
+def test_deadlines_that_were_moved_do_not_pile_up(deadlines: Deadlines, due: list[Key]):
+    deadlines.set(B, NOW + 3)
+    for number in range(10_000):
+        deadlines.set(A, NOW + 5 + number)
+    assert len(deadlines._heap) < 2_000
+    deadlines.expire(NOW + 100_000)
+    assert due == [B, A]
+
+
 def test_sooner_never_puts_off(deadlines: Deadlines, due: list[Key]):
     deadlines.set(A, NOW + 1)
     deadlines.sooner(A, NOW + 5)

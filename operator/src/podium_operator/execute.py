@@ -241,6 +241,10 @@ class Executor:
         self.state.put_pool(BrowserPool.read(body))
 
     async def _tell(self, action: Tell) -> None:
+        about = action.about
+        known = self.state.sessions.get(about.metadata.name)
+        if isinstance(about, BrowserSession) and (known is None or known.metadata.uid != about.metadata.uid):
+            return  # deleted meanwhile, which the write before this found out: nobody waits for it
         await self.teller.tell(action, now=self.clock())
 
     # --- notes

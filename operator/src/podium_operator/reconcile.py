@@ -67,9 +67,9 @@ class Reconciler:
     async def _look(self, key: Key) -> None:
         for _ in range(STEPS):
             decision = await self._decided(key)
+            self.deadlines.set(key, None if decision is None else decision.again_at)
             if decision is None:
                 return
-            self.deadlines.set(key, decision.again_at)
             if not decision.actions:
                 return
             for action in decision.actions:

@@ -108,14 +108,14 @@ class State:
             self._unindex(old)
         if new is not None:
             self._index(new)
-            if (supply := self.supplies.get(new.pool)) is not None:
-                supply.seen(name)
         elif old is not None and old.session:
             self._note_gone(old)
+        pool = new.pool if new is not None else old.pool if old is not None else ""
+        if (supply := self.supplies.get(pool)) is not None:
+            supply.seen(name)
         for pod in (old, new):
             if pod is not None and pod.session:
                 self._changed(Key("session", pod.session))
-        pool = (new or old).pool if (new or old) is not None else ""  # type: ignore[union-attr]
         if pool in self.pools:
             self._changed(Key("pool", pool))
             self._wake_for(pool, old, new)

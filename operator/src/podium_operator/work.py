@@ -11,6 +11,9 @@ from podium_kube.backoff import Backoff
 
 __all__ = ["Deadlines", "Key", "WorkQueue"]
 
+SLACK: Final = 1_000
+"""Deadlines that were moved, and still lie in the heap, before it is cleared of them."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
@@ -97,6 +100,9 @@ class Deadlines:
             self._set.pop(key, None)
             return
         self._set[key] = at
+        if len(self._heap) > 2 * len(self._set) + SLACK:  # most are deadlines that were moved
+            self._heap = [(moment, next(self._order), whose) for whose, moment in self._set.items() if whose != key]
+            heapq.heapify(self._heap)
         heapq.heappush(self._heap, (at, next(self._order), key))
         if self._heap[0][2] == key:
             self._earlier.set()
