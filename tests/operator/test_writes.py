@@ -74,6 +74,18 @@ async def test_a_deletion(cluster: FakeCluster):
     assert operator_writes(cluster) - before <= END * SESSION_COUNT
 
 
+async def test_no_event_tells_of_a_session_that_was_deleted_with_its_pod(cluster: FakeCluster):
+    await cluster.add_pool(replicas=0)
+    await starts(cluster)
+    for name in list(cluster.created_at):
+        # In one moment, so that the operator hears of the pod's end first now and then.
+        pod = cluster.sessions.objects[NAMESPACE, name]["status"]["podName"]
+        cluster.kube.store.delete(cluster.pods, (NAMESPACE, pod), options={"gracePeriodSeconds": 0})
+        cluster.kube.store.delete(cluster.sessions, (NAMESPACE, name))
+    await settled(cluster)
+    assert cluster.kube.count(OPERATOR, resource="events") == 0
+
+
 async def starts(cluster: FakeCluster) -> int:
     """Writes that the starts of some sessions cost, one after the other."""
     before = operator_writes(cluster)
