@@ -20,6 +20,7 @@ GENERATED: Final[dict[str, list[str]]] = {
     "docs/api.md": ["-m", "podium_gateway.apidoc"],
     "docs/chart-values.md": ["-B", "scripts/chart_values.py"],
     "docs/crds.md": ["-m", "podium_crds.reference"],
+    "docs/operator.md": ["-m", "podium_operator.reference"],
     "docs/settings.md": ["-m", "podium_gateway.settings"],
 }
 """File below the checkout -> arguments for Python that print its content."""

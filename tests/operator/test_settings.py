@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from podium_operator.metrics import Metrics
 from podium_operator.probes import Page, serving
+from podium_operator.reference import page
 from podium_operator.settings import Settings, SettingsError
 
 REQUIRED = {"PODIUM_NAMESPACE": "podium-sessions", "PODIUM_AGENT_KEY_FILE": "/etc/key.pem"}
@@ -77,3 +79,12 @@ async def test_probes_are_answered():
         assert (await ask(port, "GET /other HTTP/1.1")).startswith("HTTP/1.1 404 ")
         assert (await ask(port, "POST /healthz HTTP/1.1")).startswith("HTTP/1.1 404 ")
         assert (await ask(port, "nonsense")).startswith("HTTP/1.1 404 ")
+
+
+def test_the_page_has_every_variable_and_every_metric():
+    text = page()
+    for variable in REQUIRED | dict.fromkeys(("PODIUM_LEASE", "PODIUM_WORKERS", "PODIUM_AGENT_ADDRESS", "KUBECONFIG")):
+        assert f"| `{variable}` |" in text
+    for metric in Metrics().registry.collect():
+        assert f"`{metric.name}" in text
+        assert metric.documentation in text

@@ -27,7 +27,7 @@ class Settings:
     agent_key_file: Path
     """PODIUM_AGENT_KEY_FILE: the private key that agents are spoken to with; the pods get its public half."""
     lease: str = "podium-operator"
-    """PODIUM_LEASE: name of the Lease that whoever acts holds."""
+    """PODIUM_LEASE: name of the Lease that whoever acts holds; podium-operator unless it is said."""
     lease_namespace: str
     """PODIUM_LEASE_NAMESPACE: where it is; the operator's own namespace unless it is said."""
     identity: str
@@ -35,19 +35,19 @@ class Settings:
     kubeconfig: Path | None = None
     """KUBECONFIG: how to reach the API server from outside of a cluster."""
     metrics_host: str = "0.0.0.0"  # a pod's only address
-    """PODIUM_METRICS_HOST."""
+    """PODIUM_METRICS_HOST: address of the metrics and probes; all of them, unless it is said."""
     metrics_port: int = 9090
-    """PODIUM_METRICS_PORT: metrics and probes."""
+    """PODIUM_METRICS_PORT: TCP port of the metrics and probes; 9090 unless it is said, 0 takes a free one."""
     log_level: str = "INFO"
-    """PODIUM_LOG_LEVEL."""
+    """PODIUM_LOG_LEVEL: least severe event that is logged; INFO unless it is said."""
     agent_address: str = "http://{ip}:{port}"
-    """PODIUM_AGENT_ADDRESS: where the agent of a pod is. Another one where nothing runs in the pods (simulated nodes)."""
+    """PODIUM_AGENT_ADDRESS: where agents are, `http://{ip}:{port}` unless it is said. Another one where pods are simulated."""
     agent_port: int = AGENT_PORT
-    """PODIUM_AGENT_PORT."""
+    """PODIUM_AGENT_PORT: the port agents listen on, 8700 unless it is said."""
     agent_timeout: float = 5.0
     """For all of one request to an agent, which answers at once or is in trouble."""
     workers: int = 32
-    """PODIUM_WORKERS: keys looked at at the same time; each holds one connection to the API server at most."""
+    """PODIUM_WORKERS: how many sessions and pools are worked on at the same time, 32 unless it is said."""
     resync: float = 120.0
     """Between two comparisons of what is known with what there is, in case a watch has lost something."""
 
