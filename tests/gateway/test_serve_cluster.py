@@ -41,7 +41,7 @@ async def status_of(client: httpx.AsyncClient, session: str) -> dict[str, object
 async def running(client: httpx.AsyncClient, session: str = "shop") -> dict[str, object]:
     """Create it, and wait for its browser."""
     created = await client.post("/api/sessions", json={"session_id": session})
-    assert (created.status_code, created.json()["status"]) == (200, "creating"), created.text
+    assert (created.status_code, created.json()["status"], created.json()["machineId"]) == (200, "creating", ""), created.text
     assert (await client.post(f"/api/sessions/{session}/ping")).status_code == 200
     return await status_of(client, session)
 

@@ -85,6 +85,7 @@ def placement(place: FakeProvisioner, inside: Path) -> Placement:
     return Placement(
         place,
         node="test",
+        machine="here",
         token_secret=b"secret",
         destinations=lambda token: Destinations(url="http://gateway", token=token, socket=str(inside)),
         listen=lambda: socket_at(inside),

@@ -1,6 +1,5 @@
 """All parts of one gateway, put together; the only module that knows every room."""
 
-import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -121,7 +120,7 @@ def assemble(settings: Settings, database: Database, placement: Placement) -> Ga
             most_events=settings.max_events,
         ),
         links=LinkSigner.open(settings.home),
-        machine=platform.node(),
+        machine=placement.machine,
         metrics=metrics,
     )
     return Gateway(

@@ -41,6 +41,8 @@ class Placement:
     provisioner: Provisioner
     node: str
     """Whose the runs in the store are: by it a gateway finds those that an earlier one left."""
+    machine: str
+    """The host that every browser runs on; empty where each may have another."""
     token_secret: bytes
     """What run tokens are made with: the same after a restart where runs live on."""
     destinations: Callable[[str], Destinations]
@@ -61,6 +63,7 @@ async def on_this_machine(settings: Settings, environ: Mapping[str, str], *, uid
             provisioner,
             # The same after a restart, and another one's for another home.
             node=f"local-{settings.runtime.name}",
+            machine=platform.node(),
             token_secret=secrets.token_bytes(32),
             destinations=lambda token: Destinations(url="http://gateway", token=token, socket=str(inside)),
             listen=lambda: _listen_at(inside),
@@ -96,6 +99,7 @@ async def in_a_cluster(settings: Settings) -> AsyncIterator[Placement]:
         yield Placement(
             provisioner,
             node=f"kubernetes-{settings.namespace}",
+            machine="",
             token_secret=secret,
             destinations=lambda token: Destinations(url=settings.internal_url, token=token),
             listen=lambda: _listen_on(*settings.internal_address()),

@@ -39,7 +39,7 @@ class Parts:
     recorded: Recorded
     links: LinkSigner
     machine: str
-    """This host, where sessions run unless their place says another name."""
+    """Where sessions run unless their place says another name; empty where only that knows."""
     metrics: Metrics
 
 
