@@ -78,10 +78,37 @@ async def test_an_ended_session_stays_readable_only_without_the_user_in_the_path
     got = await http.get("/api/sessions/shop")
     assert (got.json()["status"], got.json()["reason"]) == ("completed", "Requested")
     assert got.json()["ended_at"].endswith("Z")
-    assert (await http.get("/api/users/alice/sessions/shop")).json() == {
-        "detail": "session not found",
-        "code": "session_not_found",
-    }
+    refused = await http.get("/api/users/alice/sessions/shop")
+    assert (refused.status_code, refused.json()["code"]) == (404, "session_ended")
+
+
+NEEDS_A_BROWSER = {
+    "text": ("GET", "/text", None),
+    "json": ("GET", "/json", None),
+    "html": ("GET", "/html", None),
+    "page-size": ("GET", "/page-size", None),
+    "screenshot": ("GET", "/screenshot", None),
+    "image": ("GET", "/image?ref=e1", None),
+    "navigate": ("POST", "/navigate", {"url": "https://x.example"}),
+    "location": ("POST", "/location", {"latitude": 1, "longitude": 1}),
+    "action": ("POST", "/action", {"kind": "press", "key": "Enter"}),
+    "ping": ("POST", "/ping", None),
+    "delete": ("DELETE", "", None),
+}
+
+
+@pytest.mark.parametrize("name", NEEDS_A_BROWSER)
+async def test_what_needs_the_browser_of_an_ended_session_says_that_it_has_ended(
+    rig: Rig, http: httpx.AsyncClient, name: str
+) -> None:
+    method, path, body = NEEDS_A_BROWSER[name]
+    refused = await http.request(method, f"/api/sessions/shop{path}", json=body)
+    assert (refused.status_code, refused.json()) == (404, {"detail": "session not found", "code": "session_not_found"})
+    await rig.gateway.sessions.end(await rig.running(await rig.caller()))
+    for base in ("/api/sessions", "/api/users/alice/sessions"):
+        refused = await http.request(method, f"{base}/shop{path}", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (404, "session_ended")
+        assert refused.json()["detail"].startswith("the session has ended (Requested); what it did can still be read")
 
 
 async def test_a_session_without_a_name_gets_one(http: httpx.AsyncClient) -> None:

@@ -14,7 +14,7 @@ FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     401: {"model": ErrorBody, "description": "No valid API key."},
     404: {
         "model": ErrorBody,
-        "description": "No such session of this caller (`session_not_found`), or it has ended and this needs its browser (`session_ended`).",
+        "description": "No such session of this caller, or for what needs its browser: it has ended (`session_ended`).",
     },
     413: {"model": ErrorBody, "description": "The body is larger than is allowed."},
 }

@@ -87,7 +87,7 @@ class Sessions:
         return live
 
     async def found(self, caller: Caller, session_id: str) -> LiveSession:
-        """`live` for those who ask by name. Raises `SessionEnded` when only the session's history is left, else `SessionNotFound`."""
+        """`live` for those who ask by name. Raises `SessionEnded` where only history is left, else `SessionNotFound`."""
         try:
             return self.live(caller, session_id)
         except SessionNotFound:
