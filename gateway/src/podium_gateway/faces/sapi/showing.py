@@ -43,9 +43,7 @@ class SessionView(BaseModel):
     status: Shown = Field(description="`failed` says why in `reason` and `message`.", examples=["running"])
     reason: EndReason | None = Field(default=None, description="Why it ended, in a word.")
     message: str = Field(default="", description="More of why it ended, in a sentence.")
-    machineId: str = Field(
-        description="The node or host that the browser runs on; empty until that is known.", examples=["worker-3"]
-    )  # noqa: N815
+    machineId: str = Field(description="Node or host of the browser; empty until that is known.", examples=["worker-3"])  # noqa: N815
     created_at: Time = Field(examples=["2026-03-01T10:00:00.000Z"])
     createdAt: Time = Field(examples=["2026-03-01T10:00:00.000Z"])  # noqa: N815
     ready_at: Time | None = Field(default=None, description="When the browser was there.", examples=["2026-03-01T10:00:01.000Z"])
