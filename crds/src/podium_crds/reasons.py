@@ -41,7 +41,6 @@ class WaitReason(StrEnum):
     """No node takes the pod."""
     POD_STARTING = "PodStarting"
     IMAGE_PULL_FAILED = "ImagePullFailed"
-    BINDING = "Binding"
     AGENT_UNREACHABLE = "AgentUnreachable"
     BIND_REFUSED = "BindRefused"
     SCHEDULED = "Scheduled"

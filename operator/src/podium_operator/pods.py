@@ -175,7 +175,7 @@ def _container(pool: BrowserPool, *, keys: Mapping[str, str], headless: bool) ->
         "PODIUM_DEVTOOLS_PORT": str(DEVTOOLS_PORT),
         "PODIUM_FOLDER": "/tmp/podium/session",  # noqa: S108 - a volume of the pod's own
     }
-    probe = {"httpGet": {"path": "/healthz", "port": "agent"}, "timeoutSeconds": 2}
+    probe = {"httpGet": {"path": "/healthz", "port": "agent"}}
     return {
         "name": CONTAINER,
         "image": template.image,
@@ -189,8 +189,9 @@ def _container(pool: BrowserPool, *, keys: Mapping[str, str], headless: bool) ->
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 60},
-        "readinessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 3},
+        # The agent answers when the browser can be used, so a probe that waits hears of it at once, and not a period later.
+        "startupProbe": {**probe, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 60},
+        "readinessProbe": {**probe, "periodSeconds": 10, "timeoutSeconds": 2, "failureThreshold": 3},
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, {"name": "shm", "mountPath": "/dev/shm"}],  # noqa: S108
