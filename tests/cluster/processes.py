@@ -6,7 +6,6 @@ that has ended but was not buried yet has no program any more.
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,18 +29,21 @@ class Processes:
         """Begin a program in a session of its own, so that it survives the terminal it was begun from."""
         for folder in (self.logs, self.pids):
             folder.mkdir(parents=True, exist_ok=True)
-        with (self.logs / f"{program.name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [program, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd="/",
-                env={**without_proxies(), **(env or {})},
-            )
+        log = str(self.logs / f"{program.name}.log")
+        # Not a `Popen`, which would want to be waited for.
+        pid = os.posix_spawn(
+            program,
+            [str(program), *arguments],
+            {**without_proxies(), **(env or {})},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
         # No program may be taken for another that got its pid later: the note has the path too.
-        (self.pids / program.name).write_text(f"{process.pid} {program.resolve()}\n")
+        (self.pids / program.name).write_text(f"{pid} {program.resolve()}\n")
 
     def pid(self, name: str) -> int | None:
         """The living process of that name, or None."""

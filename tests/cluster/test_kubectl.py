@@ -6,6 +6,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -36,10 +37,9 @@ def forwarded(sessions: Sessions, pod: str, port: int) -> Iterator[str]:
             process.terminate()
 
 
-def read(url: str) -> Json:
+def read(url: str) -> Any:
     with urllib.request.urlopen(url, timeout=20) as answer:
-        found: Json = json.load(answer)
-        return found
+        return json.load(answer)
 
 
 def test_a_session_is_made_waited_for_reached_and_deleted(by_hand: Sessions) -> None:

@@ -39,14 +39,14 @@ class InCluster:
         self._installation = installation
 
     @contextmanager
-    def main(self) -> Iterator[Podium]:
+    def main(self) -> Iterator[ClusterPodium]:
         """See `Target`: the release that `make cluster` made."""
         yield self._podium(
             "podium", NAMESPACE, url=self._installation.provider.url, key=self._installation.places.api_key.read_text().strip()
         )
 
     @contextmanager
-    def gateway(self, **settings: str) -> Iterator[Podium]:
+    def gateway(self, **settings: str) -> Iterator[ClusterPodium]:
         """See `Target`: a release of its own, in namespaces of its own, behind an entry point of its own."""
         release, address = next(_ENTRY_POINTS)
         url = f"http://{address}"

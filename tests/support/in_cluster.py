@@ -53,9 +53,12 @@ class Sessions:
         found = [each for each in self.all("browsersessions") if each["spec"].get("sessionId") == session_id]
         return max(found, key=lambda each: each["spec"].get("run", 1), default=None)
 
-    def pool(self, change: Json, name: str = "default") -> None:
-        """Change a pool's spec."""
-        self("patch", "browserpool", name, "--type=merge", "-p", json.dumps({"spec": change}))
+    def template(self, template: Json, name: str = "default") -> None:
+        """Give a pool another template, and wait until the operator says that it has seen it."""
+        change = [{"op": "replace", "path": "/spec/template", "value": template}]
+        self("patch", "browserpool", name, "--type=json", "-p", json.dumps(change))
+        generation = self.get(f"browserpool/{name}")["metadata"]["generation"]
+        self("wait", f"--for=jsonpath={{.status.observedGeneration}}={generation}", f"browserpool/{name}", "--timeout=30s")
 
     def told(self, name: str) -> list[Json]:
         """The Events about an object."""
