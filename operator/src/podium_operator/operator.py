@@ -95,7 +95,7 @@ class Operator:
         """What a watch says of a session."""
         if kind == "DELETED":
             self.state.drop_session(body["metadata"]["name"], body["metadata"]["uid"])
-        elif (session := _read(BrowserSession, body)) is not None:
+        elif not self.state.knows(body) and (session := _read(BrowserSession, body)) is not None:
             self.state.put_session(session)
 
     def pool_event(self, kind: str | None, body: Json) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from podium_crds.pools import BrowserPool
 from podium_crds.sessions import BrowserSession
+from podium_kube.resources import Json
 from podium_operator.pods import Shape, shape_of
 from podium_operator.pool import PoolKnown, PoolView
 from podium_operator.records import PodRecord
@@ -71,6 +72,15 @@ class State:
         if before is None and session.status.ready_at is None:
             self._heard[name] = self._clock()
         self._changed(Key("session", name))
+
+    def knows(self, body: Json) -> bool:
+        """Whether that version of a session is known already, as it is after an own write: then it need not be parsed again."""
+        known, metadata = self.sessions.get(body["metadata"]["name"]), body["metadata"]
+        return (
+            known is not None
+            and known.metadata.uid == metadata["uid"]
+            and int(known.metadata.resource_version or 0) >= int(metadata["resourceVersion"])
+        )
 
     def drop_session(self, name: str, uid: str) -> None:
         """The session does not exist any more."""
