@@ -178,3 +178,18 @@ async def test_what_a_callback_raises_ends_it(client: ApiClient):
     with pytest.raises(RuntimeError, match="a fault of the program"):
         async with asyncio.timeout(10):
             await informer.run()
+
+
+async def test_a_list_that_expires_between_two_chunks_is_begun_again(connect, kube: FakeKube):
+    client = await connect(chunk=2)
+    for number in range(5):
+        await client.create(THINGS, thing(f"t{number}", size=number), namespace=SPACE)
+    kube.faults.next("expire", verb="list")
+    async with running(Seen(client)) as seen:
+        assert seen.informer.snapshot() == {f"t{number}": number for number in range(5)}
+        seen.told.clear()
+        kube.store.forget_history()
+        kube.drop_watches()
+        await client.delete(THINGS, "t0", namespace=SPACE)
+        await seen.knows(t1=1, t2=2, t3=3, t4=4)
+    assert seen.told == [("t0", 0, None)]

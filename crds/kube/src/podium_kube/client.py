@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All objects of a list, and the version a watch goes on from."""
+    """Objects of a list, or of a chunk of it, and the version a watch goes on from."""
 
     items: list[Json]
     version: str
@@ -84,11 +84,24 @@ class ApiClient:
 
     async def list(self, resource: Resource, *, namespace: str, label_selector: str = "", field_selector: str = "") -> Listing:
         """All objects that match, read in chunks of one snapshot; a snapshot that expires on the way is begun again once."""
-        query = _selectors(label_selector, field_selector) | {"limit": str(self.limits.chunk)}
+        selectors = {"label_selector": label_selector, "field_selector": field_selector}
         try:
-            return await self._pages(resource, namespace, query)
+            return await _gathered(self.pages(resource, namespace=namespace, **selectors))
         except Expired:
-            return await self._pages(resource, namespace, query)
+            return await _gathered(self.pages(resource, namespace=namespace, **selectors))
+
+    async def pages(
+        self, resource: Resource, *, namespace: str, label_selector: str = "", field_selector: str = ""
+    ) -> AsyncIterator[Listing]:
+        """The same chunk by chunk, for those who keep little of each. Raises `Expired` when the snapshot is gone."""
+        query = _selectors(label_selector, field_selector) | {"limit": str(self.limits.chunk)}
+        while True:
+            page = await self._call("GET", resource.path(namespace), query=query)
+            yield Listing(page.get("items") or [], str(page["metadata"]["resourceVersion"]))
+            onwards = page["metadata"].get("continue", "")
+            if not onwards:
+                return
+            query = {**query, "continue": onwards}
 
     async def create(self, resource: Resource, body: Json, *, namespace: str) -> Json:
         """A new object, as stored. Raises `AlreadyExists` for a name that is taken."""
@@ -179,16 +192,6 @@ class ApiClient:
         async with self._transport.lines(path, query=query, seconds=seconds + 30.0, silence=silence) as lines:
             yield _events(lines)
 
-    async def _pages(self, resource: Resource, namespace: str, query: dict[str, str]) -> Listing:
-        items: list[Json] = []
-        while True:
-            page = await self._call("GET", resource.path(namespace), query=query)
-            items += page.get("items") or []
-            onwards = page["metadata"].get("continue", "")
-            if not onwards:
-                return Listing(items, str(page["metadata"]["resourceVersion"]))
-            query = {**query, "continue": onwards}
-
     async def _call(
         self,
         method: str,
@@ -210,6 +213,15 @@ class ApiClient:
                 if failures >= self.limits.attempts or not repeatable:
                     raise
                 await asyncio.sleep(self._retries.delay(failures, at_least=min(error.retry_after, self.limits.request)))
+
+
+async def _gathered(pages: AsyncIterator[Listing]) -> Listing:
+    items: list[Json] = []
+    version = ""
+    async for page in pages:
+        items += page.items
+        version = page.version
+    return Listing(items, version)
 
 
 def _selectors(labels: str, fields: str) -> dict[str, str]:

@@ -141,23 +141,24 @@ class Informer(Generic[T]):
                 await asyncio.sleep(self._pauses.delay(failures, at_least=min(asked, self._times.longest_pause)))
 
     async def _list(self) -> None:
-        selection = self._selection
-        listing = await self._client.list(
+        selection, position = self._selection, 0
+        before, listed = set(self._entries), set()
+        async for page in self._client.pages(
             selection.resource,
             namespace=selection.namespace,
             label_selector=selection.label_selector,
             field_selector=selection.field_selector,
-        )
+        ):
+            # Chunk by chunk: 10,000 pods at once are 300 MB, 500 of them 15.
+            for number, body in enumerate(page.items, 1):
+                name = name_of(body)
+                listed.add(name)
+                self._put(name, body)
+                if number % _BREATH == 0:
+                    await asyncio.sleep(0)
+            position = int(page.version)
         self.counts.lists += 1
-        position = int(listing.version)
-        gone = {name for name, (version, _) in self._entries.items() if version <= position}
-        for number, body in enumerate(listing.items):
-            name = name_of(body)
-            gone.discard(name)
-            self._put(name, body)
-            if number % _BREATH == _BREATH - 1:
-                await asyncio.sleep(0)
-        for name in gone:
+        for name in before - listed:
             self._drop(name, position)
         self._position, self._heard = position, self._clock()
         self.synced.set()

@@ -64,7 +64,7 @@ class Transport:
         self, method: str, path: str, *, query: Mapping[str, str], body: object, content_type: str, seconds: float
     ) -> Json:
         """One request and its answer, an object. Raises one of `errors`; `seconds` is the limit for all of it."""
-        timeout = aiohttp.ClientTimeout(total=seconds, connect=min(seconds, 5.0))
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, 5.0))
         try:
             answer = await self._send(method, path, query=query, body=body, content_type=content_type, timeout=timeout)
             async with answer:
@@ -83,7 +83,7 @@ class Transport:
 
         Raises one of `errors`, also from the iteration; an answer that ends ends the iteration.
         """
-        timeout = aiohttp.ClientTimeout(total=seconds, connect=5.0, sock_read=silence)
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=5.0, sock_read=silence)
         try:
             answer = await self._send("GET", path, query=query, body=None, content_type="application/json", timeout=timeout)
         except _LOST as error:
