@@ -85,6 +85,20 @@ async def test_the_oldest_tells_how_long_it_waits(queue: WorkQueue, clock: Clock
     assert queue.oldest() == 0.0
 
 
+async def test_a_queue_that_is_only_long_is_not_stuck(queue: WorkQueue, clock: Clock):
+    queue.add(A)
+    queue.add(B)
+    queue.add(C)
+    await queue.get()
+    clock.now += 50
+    queue.done(A)
+    clock.now += 20
+    assert (queue.oldest(), queue.stuck()) == (70.0, 20.0)
+    await queue.get()
+    await queue.get()
+    assert queue.stuck() == 0.0
+
+
 @pytest.fixture
 def due() -> list[Key]:
     return []

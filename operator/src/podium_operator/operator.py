@@ -40,10 +40,8 @@ log = logging.getLogger(__name__)
 
 SETTLED: Final = 10.0
 """Seconds after its creation that a session must have been heard of."""
-SILENT: Final = 150.0
-"""Seconds without a word from a watch until it is taken for dead: bookmarks come every minute."""
 STUCK: Final = 60.0
-"""Seconds a key may wait for a worker."""
+"""Seconds that work may wait while none is finished: several times what a request may take."""
 
 
 class Operator:
@@ -75,7 +73,6 @@ class Operator:
             clock=clock,
         )
         self.reconciler = Reconciler(state=self.state, queue=self.queue, deadlines=self.deadlines, executor=executor, clock=clock)
-        self._silent_failures = 0
         self._missed = 0  # comparisons in a row that found what no watch had told
         self.ready = asyncio.Event()
         """Everything has been listed once, and the workers work."""
@@ -144,15 +141,10 @@ class Operator:
         """What is wrong with this process, or nothing. An API server that is away is not: restarting helps nobody then."""
         if not self.ready.is_set():
             return ""
-        if self.queue.oldest() > STUCK:
-            return f"a key has waited for {self.queue.oldest():.0f} s"
+        if self.queue.stuck() > STUCK:
+            return f"nothing was finished for {self.queue.stuck():.0f} s"
         if self._missed >= 2:
             return "the watch of sessions tells nothing"
-        age, failures = self.pods.age(), self.pods.counts.failures
-        if age <= SILENT:
-            self._silent_failures = failures
-        elif failures == self._silent_failures:  # nothing is heard, and nothing fails either
-            return f"the watch of pods has been silent for {age:.0f} s"
         return ""
 
     def _is_behind(self, items: list[Json]) -> bool:

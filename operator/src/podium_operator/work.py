@@ -34,6 +34,7 @@ class WorkQueue:
         self._working: set[Key] = set()
         self._again: set[Key] = set()
         self._failures: dict[Key, int] = {}
+        self._moved_at = clock()
         self.retries = 0
 
     def __len__(self) -> int:
@@ -71,7 +72,12 @@ class WorkQueue:
         first = next(iter(self._waiting.values()), None)
         return 0.0 if first is None else self._clock() - first
 
+    def stuck(self) -> float:
+        """Seconds that keys have waited while none was finished; failures count as finished."""
+        return min(self.oldest(), self._clock() - self._moved_at)
+
     def _release(self, key: Key) -> None:
+        self._moved_at = self._clock()
         self._working.discard(key)
         if key in self._again:
             self._again.discard(key)
