@@ -1,10 +1,6 @@
 """The gateway's client of one agent, against a listener whose every byte is the test's."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -17,77 +13,10 @@ from podium_gateway.origin import Answer, AnswerTooLarge, Dropped, Origin
 from podium_protocol.operations import Action, Html
 from podium_protocol.signing import RequestSigner
 from podium_system.splice import Target
+from support.raw_agent import OK, Listener, Writer, listening, saying, says_nothing
 from support.waiting import eventually
 
-OK = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok"
-Reader = asyncio.StreamReader
-Writer = asyncio.StreamWriter
 HTML, CLICK = Html(), Action(kind="click", target="#a")
-
-
-@dataclass
-class Listener:
-    """What connected, and what was asked on which connection (from 0)."""
-
-    target: Target
-    answer: Callable[["Listener", int, Writer], Awaitable[None]]
-    writers: list[Writer] = field(default_factory=list)
-    asked: list[tuple[int, bytes]] = field(default_factory=list)
-    left: set[int] = field(default_factory=set)
-
-    async def serve(self, reader: Reader, writer: Writer) -> None:
-        number = len(self.writers)
-        self.writers.append(writer)
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                length = next((line.split(b":")[1] for line in head.split(b"\r\n") if line.startswith(b"content-length")), b"0")
-                self.asked.append((number, head + await reader.readexactly(int(length))))
-                await self.answer(self, number, writer)
-        self.left.add(number)
-        writer.close()
-
-    def client(self) -> AgentClient:
-        return AgentClient(self.target, signer=RequestSigner(Ed25519PrivateKey.generate(), "k"))
-
-
-async def _says_ok(_: Listener, number: int, writer: Writer) -> None:
-    writer.write(OK)
-
-
-def saying(*parts: bytes, close: bool = False) -> Callable[[Listener, int, Writer], Awaitable[None]]:
-    """Answers with these parts, each sent by itself."""
-
-    async def answer(_: Listener, number: int, writer: Writer) -> None:
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(0)
-        if close:
-            writer.close()
-
-    return answer
-
-
-async def _says_nothing(_: Listener, number: int, writer: Writer) -> None:
-    return
-
-
-@asynccontextmanager
-async def listening(
-    folder: Path, answer: Callable[[Listener, int, Writer], Awaitable[None]] = _says_ok, *, tcp: bool = False
-) -> AsyncIterator[Listener]:
-    path = str(folder / "agent.sock")
-    listener = Listener(Target(socket=path), answer)
-    if tcp:
-        server = await asyncio.start_server(listener.serve, "127.0.0.1", 0)
-        listener.target = Target(port=server.sockets[0].getsockname()[1])
-    else:
-        server = await asyncio.start_unix_server(listener.serve, path)
-    async with server:
-        yield listener
-        for writer in listener.writers:
-            writer.close()
-        await eventually(lambda: len(listener.left) == len(listener.writers), what="the end of the connections")
 
 
 async def ask(one: Origin, path: str = "/", *, limit: float = 10, again: bool = True) -> Answer:
@@ -235,9 +164,9 @@ async def test_what_comes_behind_an_answer_is_not_the_next_answer(tmp_path: Path
         one.close()
 
 
-async def test_an_agent_that_says_nothing_is_given_up_with_its_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_agent_thatsays_nothing_is_given_up_with_its_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agents, "MARGIN", 0.0)
-    async with listening(tmp_path, _says_nothing) as listener:
+    async with listening(tmp_path, says_nothing) as listener:
         client = listener.client()
         with pytest.raises(BrowserTimeout):
             await client.operate("html", HTML, limit=0.05)
@@ -247,7 +176,7 @@ async def test_an_agent_that_says_nothing_is_given_up_with_its_connection(tmp_pa
 
 
 async def test_a_request_nobody_waits_for_takes_its_connection_with_it(tmp_path: Path) -> None:
-    async with listening(tmp_path, _says_nothing) as listener:
+    async with listening(tmp_path, says_nothing) as listener:
         one = Origin(listener.target, max_answer=100)
         asking = asyncio.create_task(ask(one))
         await eventually(lambda: len(listener.asked) == 1, what="the request")
@@ -285,7 +214,7 @@ async def test_a_refusal_becomes_an_error_of_ours_and_keeps_the_connection(tmp_p
 
 
 async def test_an_end_of_the_client_ends_what_is_under_way_and_what_comes_later(tmp_path: Path) -> None:
-    async with listening(tmp_path, _says_nothing) as listener:
+    async with listening(tmp_path, says_nothing) as listener:
         client = listener.client()
         asking = asyncio.create_task(client.operate("html", HTML, limit=5))
         await eventually(lambda: len(listener.asked) == 1, what="the request")
