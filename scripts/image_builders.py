@@ -1,5 +1,6 @@
 """The two programs that build images here: docker where its daemon answers, buildah where it does not."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,10 @@ from typing import Protocol
 from debian_packages import FOR_IMAGES, provide
 from progress import ROOT, StepFailed, fail, run_quietly
 
+LABEL = "dev.podium.image"
+"""What the Dockerfiles mark their images with."""
+STEPS_KEPT = 8
+"""The first stages of four images, and of the build before."""
 Secrets = Mapping[str, Path]
 """Files that a build may read and no image keeps, by id."""
 
@@ -34,6 +39,9 @@ class Builder(Protocol):
 
     def save(self, image: str, archive: Path) -> None:
         """Write an archive as `docker save` makes it."""
+
+    def forget_old(self) -> None:
+        """Remove what earlier builds of this project have left and nothing refers to any more, but the last few."""
 
 
 class Docker:
@@ -62,6 +70,10 @@ class Docker:
     def save(self, image: str, archive: Path) -> None:
         """Write an archive."""
         run_quietly(["docker", "save", "--output", archive, image])
+
+    def forget_old(self) -> None:
+        """Untagged images; BuildKit bounds its own store of steps."""
+        run_quietly(["docker", "image", "prune", "--force", f"--filter=label={LABEL}"])
 
 
 class Buildah:
@@ -92,6 +104,14 @@ class Buildah:
     def save(self, image: str, archive: Path) -> None:
         """Write an archive."""
         self._run("push", "--quiet", image, f"docker-archive:{archive}:{image}")
+
+    def forget_old(self) -> None:
+        """Untagged images; the newest of them are the steps that the next build takes up from."""
+        command = ["buildah", "images", "--json", "--filter=dangling=true", f"--filter=label={LABEL}"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        old = sorted(json.loads(listed or "null") or [], key=lambda one: str(one["createdatraw"]), reverse=True)[STEPS_KEPT:]
+        for image in old:
+            _succeeds(["buildah", "rmi", image["id"]])  # one that something else still needs stays
 
     def _run(self, *arguments: str | Path) -> None:
         run_quietly(["buildah", *arguments], env={**os.environ, "BUILDAH_ISOLATION": "chroot"})

@@ -99,6 +99,7 @@ def _save(builder: Builder, image: Image, archive: Path) -> None:
     unfinished.unlink(missing_ok=True)
     try:
         builder.save(image.tag(), unfinished)
+        builder.forget_old()
     except StepFailed as error:
         raise fail(f"{image.tag()} could not be written to {archive}:\n{error}") from error
     unfinished.rename(archive)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,23 @@ def images() -> dict[str, ImageArchive]:
 @pytest.fixture(scope="session")
 def browser_root(images: dict[str, ImageArchive], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The standard browser image's file system."""
-    root = tmp_path_factory.mktemp("root")
+    with _unpacked(images["browser"], tmp_path_factory) as root:
+        yield root
+
+
+@pytest.fixture(scope="session")
+def light_root(images: dict[str, ImageArchive], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The light browser image's file system."""
+    with _unpacked(images["browser-light"], tmp_path_factory) as root:
+        yield root
+
+
+@contextmanager
+def _unpacked(image: ImageArchive, places: pytest.TempPathFactory) -> Iterator[Path]:
+    root = places.mktemp("root")
     root.chmod(0o755)  # it is "/" inside
-    images["browser"].unpack(root)
-    yield root
-    subprocess.run(["rm", "-rf", "--one-file-system", root], check=False, timeout=60)
+    try:
+        image.unpack(root)
+        yield root
+    finally:
+        subprocess.run(["rm", "-rf", "--one-file-system", root], check=False, timeout=60)

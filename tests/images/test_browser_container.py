@@ -156,6 +156,21 @@ async def test_devtools_are_reached_as_by_a_port_forward_and_that_is_use(browser
         assert await over(running) == (EndReason.IDLE_TIMEOUT, "")
 
 
+async def test_the_light_one_is_a_browser_too(light_root: Path, images: dict[str, ImageArchive]):
+    async with browser(light_root, images["browser-light"]) as (_, agent):
+        status = await attached(agent)
+        assert (status.headless, status.sandbox.enabled) == (True, True)
+        assert (await agent.screenshot()).startswith(b"\xff\xd8")
+
+
+async def test_the_light_one_says_what_it_is_not_for(light_root: Path, images: dict[str, ImageArchive]):
+    async with browser(light_root, images["browser-light"], HEADLESS="false", ready=False) as (running, _):
+        reason, message = await over(running)
+        assert reason is EndReason.BROWSER_CRASHED
+        assert "Xvfb is not installed" in message
+        assert "headless" in message
+
+
 async def test_a_browser_without_memory_to_start_says_so(browser_root: Path, images: dict[str, ImageArchive]):
     async with browser(browser_root, images["browser"], memory=110 << 20, ready=False) as (running, _):
         assert (await over(running))[0] is EndReason.OUT_OF_MEMORY

@@ -36,6 +36,8 @@ FLAGS: Final = (
     "--disable-infobars",
     "--disable-breakpad",
     "--disable-crash-reporter",
+    # Two processes and 5 MiB for each session, which would write down crashes that nobody reads.
+    "--disable-crashpad-for-testing",
     # Nothing on a browser's own account: every connection belongs to the caller's pages.
     "--disable-background-networking",
     "--disable-component-update",

@@ -40,7 +40,7 @@ class XServer:
         """Start it, without waiting for its display. Raises `DisplayError`."""
         program = shutil.which("Xvfb")
         if program is None:
-            raise DisplayError("Xvfb is not installed")
+            raise DisplayError("Xvfb is not installed here: only a headless browser can start")
         _shared_socket_folder()
         cookie = os.urandom(16)
         folder.write(folder.xauthority, xauthority(cookie))
