@@ -189,6 +189,8 @@ async def test_a_checkout_is_corrected_confirmed_and_recorded(customer: Customer
     await customer.go(f"{shop.url}/checkout")
     await customer.act("click", ref=await customer.ref("button", "Continue"))
     await customer.reads("Please check: name, email, pin, terms")
+    readable = (await customer.get("text")).json()["text"]
+    assert [words in readable for words in ("Checkout", "Please check: name", "You will pay")] == [True, True, False]
 
     await customer.act("type", ref=await customer.ref("textbox", "Name"), text="Ada")
     await customer.act("focus", "[name=email]")

@@ -8,13 +8,25 @@ from typing import Any
 
 import pytest
 
-from podium_gateway.errors import BrowserFailed, BrowserGone, ElementNotFound
+from podium_gateway.errors import BrowserFailed, BrowserGone, ElementNotFound, InvalidRequest
 from podium_gateway.operations import log as logs
 from podium_gateway.operations.details import details_of
-from podium_gateway.operations.readable import Extractor
+from podium_gateway.operations.readable import Extractor, chosen
 from podium_gateway.sessions.catalog import LiveSession
 from podium_gateway.store.events import StoredEvent
-from podium_protocol.operations import Action, Clip, ElementImage, Html, Navigate, PageSize, ReadTree, Screenshot, SetLocation, Text
+from podium_protocol.operations import (
+    Action,
+    Clip,
+    ElementImage,
+    Html,
+    Navigate,
+    PageSize,
+    PageText,
+    ReadTree,
+    Screenshot,
+    SetLocation,
+    Text,
+)
 from podium_protocol.reasons import EndReason
 from support.gateway import Rig, gateway_rig
 from support.places import JPEG
@@ -105,6 +117,16 @@ async def test_a_failure_is_logged_with_its_sentence(rig: Rig) -> None:
     )
 
 
+async def test_what_is_no_valid_request_is_not_logged_whoever_found_out(rig: Rig) -> None:
+    live = await rig.running(await rig.caller())
+    rig.agent(live).refuse = InvalidRequest("'a[' is neither a CSS selector nor a ref")
+    with pytest.raises(InvalidRequest):
+        await rig.parts.operations.act(live, Action(kind="click", target="a["))
+    rig.agent(live).refuse = None
+    await rig.parts.operations.tree(live, ReadTree())
+    assert [one.data["type"] for one in await logged(rig, live)] == ["json"]
+
+
 async def test_operations_are_logged_in_their_order_and_text_says_how_it_was_read(rig: Rig) -> None:
     live = await rig.running(await rig.caller())
     operations = rig.parts.operations
@@ -185,6 +207,31 @@ async def test_readable_text_is_the_article(rig: Rig) -> None:
         assert (await rig.parts.operations.readable(live, Text())).text == "menu article footer"
     finally:
         await rig.gateway.extractor.close()
+
+
+LONG_ARTICLE = "\n".join(f"Paragraph {n} of an article that goes on for a while." for n in range(60))
+CHOSEN = {
+    "no article": (PageText(url="", title="", text="all"), None, "all"),
+    "an article of most of it": (PageText(url="", title="", text="menu article"), "article", "article"),
+    "a part of a short page": (
+        PageText(url="", title="", text="a message and an article"),
+        "an article",
+        "a message and an article",
+    ),
+    "a form": (PageText(url="", title="", text="Name is missing. article", form=True), "article", "Name is missing. article"),
+    "a long article": (PageText(url="", title="", text=3 * LONG_ARTICLE, form=True), LONG_ARTICLE, LONG_ARTICLE),
+    "what it left out": (
+        PageText(url="", title="", text=LONG_ARTICLE, said=["Paragraph 3 of an article that", "Not saved"]),
+        LONG_ARTICLE,
+        f"Not saved\n\n{LONG_ARTICLE}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_readable_text_is_an_article_where_the_page_is_one(name: str) -> None:
+    page, article, text = CHOSEN[name]
+    assert chosen(page, article) == text
 
 
 async def test_a_reader_that_dies_is_started_again() -> None:

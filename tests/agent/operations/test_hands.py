@@ -140,6 +140,37 @@ async def test_a_click_that_leads_to_another_page_waits_for_it(driven: Driven):
     assert (await driven.act("click", "button")).url.endswith("/elsewhere")
 
 
+HIT = {
+    "a button": (
+        "click",
+        "#b",
+        {},
+        "<button id=b class='big red one'>Buy <b>it</b></button>",
+        'button "Buy it" <button#b.big.red>',
+    ),
+    "what has no role": ("click", "div", {}, "<div class=card>Card</div>", "<div.card>"),
+    "a field with a label": ("fill", "input", {"text": "x"}, "<label>Name <input></label>", 'textbox "Name" <input>'),
+    "a list": ("select", "select", {"value": "a"}, "<select aria-label=Size><option>a</select>", 'combobox "Size" <select>'),
+    "a point": (
+        "click",
+        None,
+        {"x": 30, "y": 30},
+        "<button style='position: fixed; inset: 0'>All</button>",
+        'button "All" <button>',
+    ),
+    "the focus": ("press", None, {"key": "a"}, "<input aria-label=Here autofocus>", 'textbox "Here" <input>'),
+    "what was scrolled to": ("scroll", "a", {}, "<a href=#x>Link</a>", 'link "Link" <a>'),
+    "no element": ("scroll", None, {"scroll_y": 10}, "<p>", None),
+}
+
+
+@pytest.mark.parametrize("name", HIT)
+async def test_an_answer_says_what_was_hit(driven: Driven, name: str):
+    kind, target, fields, html, hit = HIT[name]
+    await driven.show(html)
+    assert (await driven.act(kind, target, **fields)).element == hit
+
+
 async def test_a_click_that_opens_a_dialog_says_what_it_says(driven: Driven):
     await driven.show(
         '<button onclick="alert(\'Stop here\'); window.after = 1">Alert</button><button id=c onclick="window.said = '
@@ -147,7 +178,10 @@ async def test_a_click_that_opens_a_dialog_says_what_it_says(driven: Driven):
     )
     code, message = await driven.refused("click", "button", timeout=5)
     assert (code, "alert: Stop here" in message) == (AgentErrorCode.DIALOG_OPEN, True)
-    assert (await driven.refused("click", "button", timeout=5))[0] is AgentErrorCode.DIALOG_OPEN  # it is still there
+    assert "the action may have been done already" in message
+    code, message = await driven.refused("click", "button", timeout=5)  # it is still there
+    assert (code, "the action was not done: try it again then" in message) == (AgentErrorCode.DIALOG_OPEN, True)
+    assert "it is declined within a second" in message
     await driven.page.wait_for_function("window.after === 1")
     assert (await driven.refused("click", "#c", timeout=5))[1].count("confirm: Sure?") == 1
     await driven.page.wait_for_function("window.said === false")

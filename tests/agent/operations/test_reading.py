@@ -123,11 +123,13 @@ async def test_a_snapshot_holds_no_password(driven: Driven):
             value=shady-secret></template></div>
         <script>addEventListener('load', () => p.value = 'typed-secret')</script>"""
     await driven.show(page)
-    for taken in (await html(driven), (await html(driven, inline=False)).replace("inner-secret", "").replace("typed-secret", "")):
-        assert "open" in taken
-        assert not re.search(r"marked-up|(shown|shady)-secret", taken)
     taken = await html(driven)
-    assert not re.search(r'value="(inner|typed)-secret', taken)
+    assert "open" in taken
+    assert not re.search(r'marked-up|(shown|shady)-secret|value="(inner|typed)-secret', taken)
+    await driven.show(page.replace("<template shadowrootmode=open></template>", ""))  # behind it nothing of the body would be seen
+    bare = await html(driven, inline=False)
+    assert "open" in bare
+    assert not re.search(r'marked-up|(shown|shady)-secret|value="typed-secret', bare)
 
 
 async def test_what_the_page_may_not_read_stays_a_link(driven: Driven):
@@ -193,10 +195,9 @@ async def test_a_snapshot_changes_and_loads_nothing(driven: Driven):
     assert await driven.page.evaluate("[made, requested]") == [1, 0]
 
 
-async def test_the_bare_document_is_as_it_is(driven: Driven):
+async def test_the_bare_document_is_as_it_is_without_its_scripts(driven: Driven):
     await driven.show("<p>one<script>document.body.append('two')</script>")
-    bare = await html(driven, inline=False)
-    assert bare == f"<!DOCTYPE html>\n{await driven.page.evaluate('document.documentElement.outerHTML')}"
+    assert await html(driven, inline=False) == "<!DOCTYPE html>\n<html><head></head><body><p>one</p>two</body></html>"
 
 
 async def test_text_is_what_a_person_reads(driven: Driven):
@@ -238,6 +239,39 @@ async def test_an_elements_picture_has_its_size(driven: Driven, name: str):
     html_of, size = PICTURED[name]
     await driven.show(html_of)
     assert await element(driven, "#x") == size
+
+
+async def test_text_is_what_a_person_sees(driven: Driven):
+    await driven.show(
+        "<label>Kind <select><option value=''>Any<option selected>Hats<option>Shoes</select></label>"
+        "<select size=2><option>First<option>Second</select><dialog>Secret</dialog><p hidden>Nothing</p><p>After</p>"
+    )
+    text = (await driven.ask("text", Text())).json()["text"]
+    assert text.split() == ["Kind", "Hats", "First", "Second", "After"]
+
+
+async def test_text_tells_what_the_page_says_and_asks(driven: Driven):
+    await driven.show(
+        "<h1>Shop</h1><p role=alert>No such code</p><div role=status hidden>x</div><dialog open>Sure? <b role=alert>y</b></dialog>"
+    )
+    read = (await driven.ask("text", Text())).json()
+    assert (read["said"], read["form"]) == (["Shop", "No such code", "Sure? y"], False)
+    await driven.show("<header><input></header><input type=search><form role=search><input></form><input hidden>")
+    assert (await driven.ask("text", Text())).json()["form"] is False
+    await driven.show("<form><textarea></textarea></form>")
+    assert (await driven.ask("text", Text())).json()["form"] is True
+
+
+async def test_the_bare_document_has_nothing_that_is_hidden(driven: Driven):
+    await driven.show(
+        "<title>Title</title><p>Seen</p><dialog><p>Dialog</p></dialog><div hidden><b>Deep</b></div>"
+        "<details>Text<summary>More</summary>"
+        "<i>Inside</i></details><div style='visibility: hidden'>Veiled<u style='visibility: visible'>Shown</u></div>"
+        "<div style='display: contents'><p>Contents</p></div><select><option>One</select><noscript>Off</noscript>"
+    )
+    bare = (await driven.ask("html", Html(inline=False))).text
+    seen = ("Title", "Seen", "More", "Shown", "Contents")
+    assert [word for word in (*seen, "Dialog", "Deep", "Text", "Inside", "Veiled", "Off") if word in bare] == list(seen)
 
 
 async def test_an_elements_picture_shows_it_and_takes_refs(driven: Driven):

@@ -64,7 +64,7 @@ class LinkRefused(Forbidden):
     """A link that was not signed here, or was changed, or is too old."""
 
     code = "link_refused"
-    default_message = "the link is not valid"
+    default_message = "the link is not valid any more, or never was; list the session's artifacts again for a new one"
 
 
 class NotFound(PodiumError):

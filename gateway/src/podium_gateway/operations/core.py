@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from podium_gateway.agents import AgentClient
-from podium_gateway.errors import BrowserFailed, Internal, PodiumError
+from podium_gateway.errors import BrowserFailed, Internal, InvalidRequest, PodiumError
 from podium_gateway.operations.details import NAMES, Request, details_of
 from podium_gateway.operations.log import Done, Image, OperationLog
-from podium_gateway.operations.readable import Extractor
+from podium_gateway.operations.readable import Extractor, chosen
 from podium_gateway.operations.tree import Tree
 from podium_gateway.sessions.catalog import LiveSession
 from podium_gateway.sessions.core import Sessions
@@ -42,7 +42,7 @@ LOCATION_LIMIT: Final = 10.0
 
 
 class Operations:
-    """What faces call. Each raises `PodiumError`; each is one event of the session, done or failed."""
+    """What faces call. Each raises `PodiumError`; each is one event of the session, done or failed; no valid request is none."""
 
     def __init__(self, sessions: Sessions, log: OperationLog, *, extractor: Extractor, clock: Callable[[], datetime]) -> None:
         self._sessions = sessions
@@ -85,13 +85,13 @@ class Operations:
             return await one.ask("text", request, PageText, limit=request.timeout)
 
     async def readable(self, live: LiveSession, request: Text) -> PageText:
-        """The page's article without what is around it; all its text where no article is found."""
+        """The page's article without what is around it; all its text where it is no article."""
         async with self._running(live, request) as one:
             html = Html(page=request.page, inline=False, timeout=request.timeout)
             document = await one.agent.operate("html", html, limit=request.timeout)
             page = await one.ask("text", request, PageText, limit=request.timeout)
             article = await self._extractor.extract(document.content, url=page.url)
-            return page.model_copy(update={"text": article}) if article else page
+            return page.model_copy(update={"text": chosen(page, article)})
 
     async def page_size(self, live: LiveSession, request: PageSize) -> PageSizeRead:
         """How large the content is."""
@@ -133,6 +133,8 @@ class Operations:
             try:
                 async with self._sessions.reaching(live):
                     yield running
+            except InvalidRequest:
+                raise  # nothing was done, as with what is refused before the browser is asked
             except PodiumError as error:
                 self._log.end(done(error), pending.pop_all())
                 raise

@@ -13,7 +13,9 @@ import struct
 import sys
 from typing import Final
 
-__all__ = ["Extractor"]
+from podium_protocol.operations import PageText
+
+__all__ = ["Extractor", "chosen"]
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +24,22 @@ LIMIT: Final = 10.0
 MAX_DOCUMENT: Final = 16 << 20
 """Bytes of a document that are worth trying."""
 STOP_LIMIT: Final = 2.0
+LONG: Final = 2000
+"""Characters from which on an article is one, whatever stands around it: some 300 words."""
 _COMMAND: Final = (sys.executable, "-m", "podium_gateway.operations.reader")
+
+
+def chosen(page: PageText, article: str | None) -> str:
+    """What is to be read on a page: its article, or all of its text where that is no more than a part of what the page is about.
+
+    What a page says to whoever uses it (headline, messages, dialogs) stands before an article that left it out.
+    """
+    if not article:
+        return page.text
+    if len(article) < LONG and (page.form or 2 * len(article) < len(page.text)):
+        return page.text
+    there = " ".join(article.split())
+    return "\n\n".join([*(one for one in page.said if one not in there), article])
 
 
 class Extractor:

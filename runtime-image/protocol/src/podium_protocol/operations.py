@@ -109,7 +109,7 @@ class Html(_Operation):
     """`POST /operations/html`: the document as it is now; the answer's body is the HTML itself."""
 
     inline: bool = True
-    """Put stylesheets, images and frames into it, as far as the page may read them; else the bare document."""
+    """Put stylesheets, images and frames into it, as far as the page may read them; else the document without what is hidden."""
     timeout: float = Field(default=30.0, gt=0, le=600)
 
 
@@ -120,11 +120,15 @@ class Text(_Operation):
 
 
 class PageText(BaseModel):
-    """The page's `innerText`."""
+    """The page's text as a person sees it."""
 
     url: str
     title: str
     text: str
+    said: list[str] = []
+    """Its headline, messages and open dialogs, wherever they stand."""
+    form: bool = False
+    """It has fields to fill in, other than a search."""
 
 
 class PageSize(_Operation):
@@ -225,3 +229,5 @@ class Acted(BaseModel):
     kind: Kind
     page: str
     url: str
+    element: str | None = None
+    """What it was done to, in a few words; None where that was no element."""

@@ -63,6 +63,6 @@ def browser(*, user_scoped: bool) -> APIRouter:
         except ValueError as error:
             raise invalid(error) from error
         done = await parts.operations.act(live, request)
-        return ActedView(kind=done.kind, url=done.url)
+        return ActedView(kind=done.kind, url=done.url, element=done.element)
 
     return routes

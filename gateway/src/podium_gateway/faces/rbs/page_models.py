@@ -125,7 +125,12 @@ class ActedView(BaseModel):
 
     kind: Kind = Field(examples=["click"])
     ok: bool = True
-    url: str = Field(description="Where the page is now.")
+    url: str = Field(description="Where the page is now; a script may lead it on later.", examples=["https://example.com/cart"])
+    element: str | None = Field(
+        default=None,
+        description="What it was done to: role, name and tag; null where it was no element.",
+        examples=['button "Submit" <button.submit>'],
+    )
 
 
 class TreeView(BaseModel):

@@ -93,12 +93,14 @@ def pages(*, user_scoped: bool) -> APIRouter:
         caller: Called,
         session_id: SessionId,
         mode: Annotated[
-            Literal["readable", "raw"], Query(description="`raw`: all that a person would see, not only the article.")
+            Literal["readable", "raw"], Query(description="`raw`: all text in view, in its order.")
         ] = "readable",
     ) -> TextView:
-        """What there is to read: the article without menus and footers, or all of the text where there is none.
+        """What there is to read. Of an article, its text without menus and footers, behind the page's messages; of any other page,
+        all its text. What is hidden is left out. Of a PDF there is none.
 
-        Of a PDF there is none.
+        Ask for `mode=raw` where nothing may be missing: on pages that are worked with, such as lists, forms and carts. What fields
+        hold is in neither; `/json` has it.
         """
         live = await parts.sessions.found(caller, session_id)
         read = parts.operations.text if mode == "raw" else parts.operations.readable

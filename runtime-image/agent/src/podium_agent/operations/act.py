@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
+from podium_agent.errors import AgentError
 from podium_agent.operations.keys import pieces, strokes
 from podium_agent.operations.pages import Page, Pages
 from podium_agent.operations.world import World
 from podium_agent.targets import Targets
+from podium_protocol.errors import AgentErrorCode
 from podium_protocol.operations import Acted, Action
 
 __all__ = ["Actor"]
@@ -20,6 +22,9 @@ TYPED_AT_ONCE: Final = 100
 """Characters sent before one is waited for: more would fill the browser's queue."""
 MARGIN: Final = 0.25
 """Seconds of an action's limit that are kept for its input events and its answer."""
+
+
+_BY_SCRIPT: Final = frozenset({"fill", "focus", "select", "scroll"})
 
 
 class Actor:
@@ -35,46 +40,62 @@ class Actor:
         async with self._pages.page(request.page, limit=request.timeout) as page:
             self._pages.targets.activate(page.target)
             earlier = self._loads.on(page)
-            await self._do(page, request)
+            element = await self._begin(page, request)
             # One turn through the renderer: a navigation that the action asked for has been announced by then. Not one task of the
             # page's: after a click those wait for the next frame.
             await page.command("Runtime.evaluate", {"expression": "0"})
             load = self._loads.on(page)
             if load is not None and load is not earlier:
                 await page.within(_wait(load.over, min(SETTLE, request.timeout / 2)))
-            return Acted(kind=request.kind, page=page.target.id, url=page.target.url)
+            return Acted(kind=request.kind, page=page.target.id, url=page.target.url, element=element)
 
-    async def _do(self, page: Page, request: Action) -> None:
+    async def _begin(self, page: Page, request: Action) -> str | None:
+        # What the page's script does alone may have been done when a dialog comes; input has not, before it is sent.
+        page.begun = page.begun and request.kind in _BY_SCRIPT
+        try:
+            return await self._do(page, request)
+        except AgentError as error:
+            if error.code is not AgentErrorCode.DIALOG_OPEN:
+                raise
+            how = "the action may have been done already" if page.begun else "the action was not done: try it again then"
+            raise AgentError(error.code, f"{error.message}; {how}", begun=page.begun) from error
+
+    async def _do(self, page: Page, request: Action) -> str | None:
+        """Do it; the answer says to which element, if to one."""
         limit = max(0.0, request.timeout - MARGIN) * 1000
         on: Params = {"target": request.target, "limit": limit}
         match request.kind:
             case "click" | "hover":
-                at = {"x": request.x, "y": request.y}
+                at: Params = {"x": request.x, "y": request.y}
                 if request.target is None:
-                    await self._world.act(page, "none", {})
+                    met = await self._world.act(page, "none", at)
                 else:
-                    at = await self._world.act(page, "point", on)
+                    met = await self._world.act(page, "point", on)
+                    at = {"x": met["x"], "y": met["y"]}
                 await _mouse(page, at, click=request.kind == "click")
             case "type" | "press":
                 name = "none" if request.target is None else "focus"
-                await self._world.act(page, name, {**on, "typing": request.kind == "type"})
+                met = await self._world.act(page, name, {**on, "typing": request.kind == "type", "focused": True})
                 if request.kind == "type":
                     await _type(page, request.text or "")
                 else:
                     await _press(page, strokes(request.key or ""))
             case "fill":
-                filled = await self._world.act(page, "fill", {**on, "text": request.text})
-                if not filled["done"]:
+                met = await self._world.act(page, "fill", {**on, "text": request.text})
+                if not met["done"]:
                     await _replace_selection(page, request.text or "")
             case "focus":
-                await self._world.act(page, "focus", on)
+                met = await self._world.act(page, "focus", on)
             case "select":
-                await self._world.act(page, "select", {**on, "value": request.value})
+                met = await self._world.act(page, "select", {**on, "value": request.value})
             case "scroll":
-                await self._world.act(page, "scroll", {**on, "by": request.scroll_y})
+                met = await self._world.act(page, "scroll", {**on, "by": request.scroll_y})
+        element: str | None = met["element"]
+        return element
 
 
 async def _mouse(page: Page, at: Params, *, click: bool) -> None:
+    page.begun = True
     moved: Params = {"type": "mouseMoved", **at}
     if not click:
         await page.command("Input.dispatchMouseEvent", moved)
@@ -90,10 +111,12 @@ async def _type(page: Page, text: str) -> None:
         if typed:
             await _press(page, [event for key in keys for event in strokes(key)])
         else:
+            page.begun = True
             await page.command("Input.insertText", {"text": keys})
 
 
 async def _press(page: Page, events: list[Params]) -> None:
+    page.begun = True
     for number, event in enumerate(events, start=1):
         if number % TYPED_AT_ONCE == 0 or number == len(events):
             await page.command("Input.dispatchKeyEvent", event)

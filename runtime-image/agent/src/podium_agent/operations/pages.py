@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 BUSY: Final = 1.0
 """Seconds in which a page that is well lets us have a turn."""
+_DECLINED: Final = "nobody answers it, so it is declined within a second; to answer dialogs, stay connected with a DevTools client"
 
 
 class Pages:
@@ -111,6 +112,8 @@ class Page:
         self._dialog = dialog
         self._end = end
         self._limit = limit
+        self.begun = not dialog.done()
+        """Whether something may have been done to the page. Nothing can be while it shows a dialog; actions say more of it."""
 
     async def command(self, method: str, params: Params | None = None) -> Params:
         """A CDP command on this page's session."""
@@ -153,7 +156,7 @@ class Page:
                 raise self._end.result()
             if waiting.done():
                 return waiting.result()
-            raise AgentError(AgentErrorCode.DIALOG_OPEN, f"the page shows a dialog, {self._dialog.result()!r}")
+            raise AgentError(AgentErrorCode.DIALOG_OPEN, f"the page shows a dialog, {self._dialog.result()!r}; {_DECLINED}")
         finally:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)

@@ -9,8 +9,15 @@ const fieldOf = (el) => (tagOf(el) === 'label' && el.control ? el.control : el);
 const behind = () => document.visibilityState !== 'visible' || !document.hasFocus();
 
 async function point({ target, limit }) {
-  const { x, y } = await ready(target, { limit });
-  return { x, y };
+  const { el, x, y } = await ready(target, { limit });
+  return { x, y, element: introduced(el) };
+}
+
+// What is under a point, or has the focus: where input goes that names no element.
+function none({ x, y, focused }) {
+  let el = x == null ? null : topmost(x, y);
+  if (focused) for (let root = document, one; root && (one = activeIn(root)); root = shadowOf(one) ?? documentIn(one)) el = one;
+  return { element: el && introduced(el) };
 }
 
 // The element that holds the caret while this one is edited.
@@ -32,8 +39,9 @@ function take(el) {
 async function focus({ target, typing, limit }) {
   const { el } = await ready(target, { limit, hit: false, retarget: fieldOf });
   if (typing && el.readOnly === true) refuse(el, 'is read-only');
+  const element = introduced(el);
   take(el);
-  return {};
+  return { element };
 }
 
 function changed(el) {
@@ -47,6 +55,7 @@ async function fill({ target, text, limit }) {
   const tag = tagOf(el);
   if (!(tag === 'input' ? !UNTYPED.has(el.type) : tag === 'textarea' || editable(el))) refuse(el, 'is not a field that can be filled');
   if (el.readOnly === true) refuse(el, 'is read-only');
+  const element = introduced(el);
   const notTaken = () => refuse(el, `of type ${el.type} does not take ${quoted(text)}`);
   if (tag === 'input' && el.type === 'number' && text.trim() && !Number.isFinite(Number(text))) notTaken();
   take(el);
@@ -59,7 +68,7 @@ async function fill({ target, text, limit }) {
       notTaken();
     }
     changed(el);
-    return { done: true };
+    return { done: true, element };
   }
   if (tag === 'input' || tag === 'textarea') {
     el.select();
@@ -70,7 +79,14 @@ async function fill({ target, text, limit }) {
     selection.removeAllRanges();
     selection.addRange(range);
   }
-  return { done: false };
+  return { done: false, element };
+}
+
+const MAX_OPTIONS = 20;
+function listed(options) {
+  const texts = options.slice(0, MAX_OPTIONS).map((one) => quoted(squeeze(one.label) || one.value));
+  const more = options.length - texts.length;
+  return texts.length ? `it has ${texts.join(', ')}${more ? ` and ${more} more` : ''}` : 'it has none';
 }
 
 async function select({ target, value, limit }) {
@@ -78,13 +94,14 @@ async function select({ target, value, limit }) {
   if (tagOf(el) !== 'select') refuse(el, 'is not a list to choose from');
   const options = [...el.options];
   const wanted = options.find((one) => one.value === value) ?? options.find((one) => squeeze(one.label) === squeeze(value));
-  if (!wanted) refuse(el, `has no option ${quoted(value)}`);
+  if (!wanted) refuse(el, `has no option ${quoted(value)}; ${listed(options)}`);
   if (wanted.disabled || closest(wanted, 'optgroup:disabled')) refuse(el, `has the option ${quoted(value)}, but it is disabled`);
+  const element = introduced(el);
   take(el);
   if (el.multiple) wanted.selected = true;
   else el.selectedIndex = wanted.index;
   changed(el);
-  return {};
+  return { element };
 }
 
 const scrolls = (el) => el.scrollHeight > el.clientHeight && /auto|scroll|overlay/.test(styleOf(el).overflowY);
@@ -99,10 +116,10 @@ function scroller(target) {
 }
 
 async function scroll({ target, by, limit }) {
-  if (target !== null) await ready(target, { limit, hit: false, enabled: false, reveal: by === null });
+  const { el } = target === null ? { el: null } : await ready(target, { limit, hit: false, enabled: false, reveal: by === null });
   if (by !== null) scroller(target).scrollBy({ top: by, behavior: 'instant' });
   await frame(); // the page hears of it with the next frame
-  return {};
+  return { element: el && introduced(el) };
 }
 
 // The element's rectangle in the document, in whole pixels, and whether all of it can be seen now.

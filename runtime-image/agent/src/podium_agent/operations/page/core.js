@@ -94,3 +94,12 @@ const describe = (el) => {
   const classes = (attribute(el, 'class') ?? '').trim().split(/\s+/).slice(0, 2).filter(Boolean).map((name) => `.${name}`).join('');
   return `<${tagOf(el)}${id}${classes}>`;
 };
+
+// Who was met, for whoever did something to it: role, name and tag, as far as it has them.
+const introduced = (el) =>
+  considering(() => {
+    const role = roleOf(el) ?? handRole(el, tagOf(el));
+    const name = role && nameOf(el);
+    const plain = !role || role === 'presentation' || role === 'none';
+    return [plain ? '' : role, name && quoted(name), describe(el)].filter(Boolean).join(' ').toWellFormed();
+  });

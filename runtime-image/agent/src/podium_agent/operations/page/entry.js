@@ -1,11 +1,11 @@
 // What the agent calls. A refusal comes back as a value: an exception would carry a stack and no code. `behind` says that the
 // page is not the one in front, where nothing moves and no key arrives.
-const offered = { tree, point, focus, fill, select, scroll, area, html, text, size };
+const offered = { none, tree, point, focus, fill, select, scroll, area, html, text, size };
 const forHands = new Set(['point', 'focus', 'fill', 'select', 'scroll', 'area', 'none']);
 return async (name, argument) => {
   try {
     if (forHands.has(name) && !argument.front && behind()) return { behind: true };
-    return { value: name === 'none' ? {} : await offered[name](argument) };
+    return { value: await offered[name](argument) };
   } catch (error) {
     if (error instanceof Refusal) return { code: error.code, message: error.message };
     throw error;

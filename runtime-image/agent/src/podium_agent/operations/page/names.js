@@ -22,6 +22,17 @@ function remembering(read) {
   }
 }
 
+// For one element: every question is asked where it comes up, since to prepare all answers takes a look at the whole page.
+function considering(read) {
+  const all = { has: () => true };
+  memo = { facts: new Map(), entered: all, marked: all, disabled: all, decorated: all, decoratedAll: true };
+  try {
+    return read();
+  } finally {
+    memo = null;
+  }
+}
+
 function factsOf(el) {
   let facts = memo.facts.get(el);
   if (facts === undefined) memo.facts.set(el, (facts = { role: undefined, hidden: undefined, display: undefined }));

@@ -1,7 +1,47 @@
 // What is on the page, as text and in pixels.
+const MAX_SAID = 20;
+const SAYS = 'h1,[role=alert],[role=status],[role=dialog],[role=alertdialog],[aria-live=polite],[aria-live=assertive],dialog[open],output';
+const FIELDS = 'input:not([type=hidden i],[type=search i],[type=submit i],[type=button i],[type=image i]),select,textarea';
+const AROUND = 'nav,header,footer,search,[role=search],[role=navigation],[role=banner],[role=contentinfo]';
+
+const drawn = (el) => rendered(el, VISIBLY);
+
+// `innerText`, and of a closed list only what it shows: the engine would give all of its options.
+function seenText(el) {
+  let text = el.innerText ?? textOf(el) ?? '';
+  let from = 0;
+  for (const list of queryAll(el, 'select')) {
+    if (list.multiple || list.size > 1 || !drawn(list)) continue;
+    const all = list.innerText.trim();
+    const at = all ? text.indexOf(all, from) : -1;
+    if (at < 0) continue;
+    const chosen = squeeze([...list.selectedOptions].map((one) => one.label).join(' '));
+    text = text.slice(0, at) + chosen + text.slice(at + all.length);
+    from = at + chosen.length;
+  }
+  return text;
+}
+
+// What the page tells whoever uses it, wherever it stands: its title, messages and dialogs.
+function saidNow() {
+  const found = [];
+  for (const el of queryAll(document, SAYS)) {
+    if (found.length >= MAX_SAID) break;
+    if (found.some((one) => contains(one, el)) || !drawn(el)) continue;
+    found.push(el);
+  }
+  return found.map((el) => squeeze(seenText(el)).slice(0, 2000).toWellFormed()).filter(Boolean);
+}
+
 const text = () => {
   const body = bodyOf(document) ?? elementOf(document);
-  return { url: location.href, title: titleOf(document), text: body?.innerText ?? body?.textContent ?? '' };
+  return {
+    url: location.href,
+    title: titleOf(document),
+    text: body ? seenText(body) : '',
+    said: saidNow(),
+    form: [...queryAll(document, FIELDS)].some((el) => drawn(el) && !closest(el, AROUND)),
+  };
 };
 const size = () => {
   const page = document.scrollingElement ?? elementOf(document);

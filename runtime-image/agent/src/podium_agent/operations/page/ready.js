@@ -72,6 +72,22 @@ function scrollTo(el, alignment) {
   el.scrollIntoView({ block: alignment, inline: alignment === 'center' ? 'center' : 'nearest', behavior: 'instant' });
 }
 
+// Why an element cannot be seen, as far as it can be told.
+function unseen(el) {
+  for (let one = el; one; one = parentOf(one)) {
+    const tag = tagOf(one);
+    const where = one === el ? 'it is' : 'it is inside';
+    if (tag === 'dialog' && !one.open) return `${where} ${one === el ? 'a dialog that is closed' : `the closed dialog ${describe(one)}`}`;
+    if (tag === 'details' && !one.open && one !== el && !closest(el, 'summary')) return `it is inside the closed ${describe(one)}`;
+    if (styleOf(one).display === 'none') return one === el ? 'it has display: none' : `it is inside ${describe(one)}, which has display: none`;
+  }
+  const { visibility } = styleOf(el);
+  if (visibility !== 'visible') return `it has visibility: ${visibility}`;
+  const box = rectOf(el);
+  if (!box.width || !box.height) return `its size is ${Math.round(box.width)} x ${Math.round(box.height)}`;
+  return 'its content is skipped by the page';
+}
+
 const SIDES = ['x', 'y', 'width', 'height'];
 
 async function ready(target, { limit, hit = true, enabled = true, reveal = true, retarget = (el) => el }) {
@@ -107,6 +123,7 @@ async function ready(target, { limit, hit = true, enabled = true, reveal = true,
       }
     }
     if (performance.now() >= until) {
+      if (why === 'is not visible' && seen) why += ` (${unseen(seen)})`;
       throw new Refusal('element_not_usable', `${describe(el)} ${why}, after ${(limit / 1000).toFixed(1)} s of waiting`);
     }
     last = box && { el, ...box };

@@ -147,10 +147,27 @@ function inlined(doc) {
 
 const doctypeOf = (doc) => (doc.doctype ? `${new XMLSerializer().serializeToString(doc.doctype)}\n` : '');
 
+// The document as it reads: without styles' and scripts' work inside, and without what nobody sees.
 function bare(doc) {
+  const copy = inertDocument().importNode(elementOf(doc), true);
+  const copies = queryAll(copy, '*');
+  const unseen = [];
+  const silent = [];
+  let gone = null;
+  queryAll(elementOf(doc), '*').forEach((el, index) => {
+    if ((gone && contains(gone, el)) || !closest(el, 'body')) return;
+    if (rendered(el, VISIBLY)) {
+      if (tagOf(el) === 'details' && !el.open) silent.push(copies[index]);
+    } else if (rendered(el)) {
+      silent.push(copies[index]); // what is invisible by style alone may have visible content
+    } else if (styleOf(el).display !== 'contents' && tagOf(el) !== 'slot') {
+      gone = el;
+      unseen.push(copies[index]);
+    }
+  });
+  for (const el of silent) for (const child of [...childNodesOf(el)]) if (typeOf(child) === Node.TEXT_NODE) child.remove();
+  for (const el of unseen) el.remove();
   const secrets = 'input[type=password i][value],input[autocomplete*=password i][value]';
-  if (!query(doc, secrets)) return doctypeOf(doc) + elementOf(doc).outerHTML;
-  const copy = elementOf(doc).cloneNode(true);
   for (const field of queryAll(copy, secrets)) field.removeAttribute('value');
   return doctypeOf(doc) + copy.outerHTML;
 }
