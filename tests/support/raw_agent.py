@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from podium_gateway.agents import AgentClient
 from podium_protocol.signing import RequestSigner
 from podium_system.splice import Target
+from support.waiting import eventually
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok"
 Reader = asyncio.StreamReader
