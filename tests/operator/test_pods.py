@@ -32,6 +32,15 @@ def test_a_warm_pod_is_the_pools_and_a_cold_one_the_sessions():
     assert "activeDeadlineSeconds" not in warm["spec"]
 
 
+def test_the_kubelet_waits_for_a_cold_start_as_long_as_the_session_does():
+    def patience(body):
+        probe = body["spec"]["containers"][0]["startupProbe"]
+        return probe["failureThreshold"] * probe["periodSeconds"]
+
+    assert patience(cold_pod(POOL, a_session(startTimeoutSeconds=400), KEYS)) == 400
+    assert patience(cold_pod(POOL, SESSION, KEYS)) == patience(warm_pod(POOL, "default-x", KEYS)) == 60
+
+
 def test_the_kubelets_deadline_comes_after_every_end_that_the_operator_may_set():
     # 30 s to start, 900 of life, 600 more if it is extended, 30 to end.
     assert cold_pod(POOL, SESSION, KEYS)["spec"]["activeDeadlineSeconds"] == 30 + 900 + 600 + 30

@@ -89,6 +89,10 @@ def cold_pod(pool: BrowserPool, session: BrowserSession, keys: Mapping[str, str]
         headless=pool.spec.headless if wanted is None else wanted,
     )
     body["spec"]["activeDeadlineSeconds"] = deadline_of(session, pool, before=session.spec.start_timeout_seconds)
+    # The kubelet must not lose patience with a busy machine before the session does: of 50 starts at once on two cores, some
+    # took longer than the minute that a warm pod has.
+    probe = body["spec"]["containers"][0]["startupProbe"]
+    probe["failureThreshold"] = max(probe["failureThreshold"], session.spec.start_timeout_seconds)
     return body
 
 
