@@ -99,7 +99,7 @@ class Buildah:
     def build(self, dockerfile: Path, *, target: str, tag: str, secrets: Secrets) -> None:
         """Build one target; steps whose inputs have not changed are taken from the last build."""
         where = [f"--file={dockerfile}", f"--target={target}", f"--tag={tag}"]
-        self._run("build", "--layers", "--pull-never", "--network=host", *_given(secrets), *where, str(ROOT))
+        self._run("build", "--layers", "--force-rm", "--pull-never", "--network=host", *_given(secrets), *where, str(ROOT))
 
     def save(self, image: str, archive: Path) -> None:
         """Write an archive."""
