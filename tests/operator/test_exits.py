@@ -83,6 +83,11 @@ def test_the_last_line_of_a_crashed_agent_is_told():
     assert end.message == "the agent exited with code 1: KeyError: 'x'"
 
 
+def test_an_end_without_words_gets_some():
+    assert end_of(a_pod(phase="Failed", exit=said("LastDisconnect", 11, message=""))).message == "its last client left"
+    assert end_of(a_pod(phase="Failed", exit=said("IdleTimeout", 10, message="for 300 s"))).message == "for 300 s"
+
+
 @pytest.mark.parametrize(
     ("last", "reason"),
     [

@@ -22,6 +22,16 @@ _LOST: Final = frozenset({"DeletionByPodGC", "NodeLost", "ContainerStatusUnknown
 """Kubernetes' words for pods whose node went away."""
 
 
+_SENTENCES: Final[dict[EndReason, str]] = {
+    EndReason.REQUESTED: "it was asked to end",
+    EndReason.IDLE_TIMEOUT: "nobody used it",
+    EndReason.LAST_DISCONNECT: "its last client left",
+    EndReason.BROWSER_CRASHED: "its browser died or did not answer",
+    EndReason.EVICTED: "its agent was told to stop",
+}
+"""For agents that only say the word."""
+
+
 def end_of(pod: PodRecord) -> End:
     """Why a pod that is over ended. What Kubernetes did to it goes before what the agent could still say."""
     if pod.failed is not None and pod.failed.reason == "DeadlineExceeded":
@@ -61,7 +71,8 @@ def _said(exit_: Exit) -> End:
     """The agent's own word: its message if it is one, else its exit code."""
     try:
         message = json.loads(exit_.message)
-        return End(EndReason(message["reason"]), str(message.get("message", "")))
+        reason = EndReason(message["reason"])
+        return End(reason, str(message.get("message") or _SENTENCES.get(reason, "")))
     except (ValueError, KeyError, TypeError):
         reason = reason_of_exit(exit_.code)
         last = exit_.message.strip().splitlines()[-1:] or [""]
