@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -77,6 +78,33 @@ async def test_the_network_log_tells_what_became_of_each_request(gateway: Podium
     assert (refused["outcome"], refused["status"]) == ("failed", None)
     assert refused["error"].startswith("net::ERR_")
     await end_session(gateway.http, "network")
+
+
+async def test_what_was_sent_on_leaving_and_what_became_a_download_are_told_as_they_went(gateway: Podium, site: Inline) -> None:
+    leaving = "addEventListener('beforeunload', () => fetch('/hang/beacon', {keepalive: true}))"
+    created = await gateway.http.post("/api/sessions", json={"session_id": "leaving"})
+    assert created.status_code == 200, created.text
+    for url in (site.page(f"<title>First</title><script>{leaving}</script>"), f"{site.url}/download/a.txt?lines=9", site.other_url):
+        answer = await gateway.http.post("/api/sessions/leaving/navigate", json={"url": url})
+        assert answer.status_code == 200, answer.text
+
+    async def outcomes() -> dict[str, tuple[str, int | None]]:
+        requests = (await view(gateway, "leaving/network"))["requests"]
+        return {urlsplit(one["url"]).path: (one["outcome"], one["size"]) for one in requests}
+
+    async def settled() -> bool:
+        return not {"pending", "canceled"} & {outcome for outcome, _ in (await outcomes()).values()}
+
+    await eventually(settled, what="an outcome of each request")
+    found = await outcomes()
+    assert found["/download/a.txt"] == ("finished", 9 * len("content of a.txt\n"))
+    assert found["/hang/beacon"] == ("unseen", None)
+    act = {"kind": "click", "selector": "button"}
+    page = site.page("<title>Loaded</title><button onclick=\"document.title = 'Last'\">Rename</button>")
+    await gateway.http.post("/api/sessions/leaving/navigate", json={"url": page})
+    assert (await gateway.http.post("/api/sessions/leaving/action", json=act)).status_code == 200
+    await end_session(gateway.http, "leaving")
+    assert (await view(gateway, "leaving"))["title"] == "Last"
 
 
 async def test_the_action_log_has_the_start_the_calls_and_a_clients_navigations(gateway: Podium, site: Inline) -> None:

@@ -29,6 +29,18 @@ def failed(seq: int, at: float, **data: Any) -> StoredEvent:
     return stored(seq, "network.failed", at, request_id="r", **data)
 
 
+def aborted(seq: int, at: float) -> StoredEvent:
+    return failed(seq, at, error="net::ERR_ABORTED", canceled=True)
+
+
+def started(seq: int, at: float) -> StoredEvent:
+    return stored(seq, "download.started", at, request_id="r", download="d")
+
+
+def downloaded(seq: int, at: float, **data: Any) -> StoredEvent:
+    return stored(seq, "download.finished", at, request_id="r", download="d", **data)
+
+
 CASES: dict[str, tuple[list[StoredEvent], dict[str, object]]] = {
     "one that was answered": (
         [request(1, 0), response(2, 0.1, remote_address="10.0.0.1"), finished(3, 0.15)],
@@ -61,6 +73,26 @@ CASES: dict[str, tuple[list[StoredEvent], dict[str, object]]] = {
     "one that failed in the middle of its body": (
         [request(1, 0), response(2, 0.1), failed(3, 0.3, error="net::ERR_INCOMPLETE_CHUNKED_ENCODING")],
         {"status": 200, "outcome": "failed", "duration": 300},
+    ),
+    "one that became a download": (
+        [request(1, 0), response(2, 0.1), aborted(3, 0.1), started(4, 0.1), downloaded(5, 0.4, state="completed", size=9000)],
+        {"status": 200, "outcome": "finished", "error": None, "duration": 400, "size": 9000},
+    ),
+    "a download that is told of first": (
+        [request(1, 0), response(2, 0.1), started(3, 0.1), aborted(4, 0.1)],
+        {"outcome": "pending", "error": None, "duration": None},
+    ),
+    "a download that was stopped": (
+        [request(1, 0), started(2, 0.1), downloaded(3, 0.4, state="canceled")],
+        {"outcome": "canceled", "duration": 400},
+    ),
+    "one whose page was left": (
+        [request(1, 0), stored(2, "network.finished", 1, request_id="r", size=0, unseen=True)],
+        {"outcome": "unseen", "duration": None, "size": None},
+    ),
+    "one that is heard of after all": (
+        [request(1, 0), stored(2, "network.finished", 1, request_id="r", size=0, unseen=True), response(3, 1), finished(4, 2)],
+        {"outcome": "finished", "duration": 2000},
     ),
     "clocks that disagree": ([request(1, 5), response(2, 0), finished(3, 0)], {"duration": 0}),
     "data of the wrong types": (

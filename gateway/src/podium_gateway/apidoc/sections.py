@@ -10,12 +10,18 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "Browser": (
         "Driving a page (RBS)",
         "These wait for a browser that is starting, mean the session's active page, and count as use. An element is named by a CSS"
-        " selector, which also finds what is in open shadow roots and frames of the same origin, or by a `ref` of the last"
-        " accessibility tree; a ref that is gone is an error, never another element.\n\n"
+        " selector, which also finds what is in open shadow roots and frames of the same origin, or by a `ref` of an accessibility"
+        " tree. Of several elements that match a selector, the first in the document is meant, seen or not; where that matters, use"
+        " a ref. A ref belongs to its element for good: it is the same in every tree, no other element of the session gets it, and"
+        " when the element or its document is gone it is an error, `ref_gone`.\n\n"
         "Where no `timeout` is given, navigating and reading have 30 s, the rest 10 s; then the answer is 502, `browser_timeout`."
         " While no DevTools client is connected, an alert or another dialog of the page is declined after a second: a call that"
-        " meets it answers 502, `dialog_open`, with the dialog's words, and the next may go on. After `page_crashed`, navigate."
-        " A page whose dialogs never end is left with `newTab`.",
+        " meets it answers 502, `dialog_open`, with the dialog's words and whether an action may have been done already"
+        " (`details.begun`); the next may go on. Over REST a dialog cannot be accepted: to answer `confirm` or `prompt`, stay"
+        " connected with a DevTools client that does, see [clients.md](clients.md). After `page_crashed`, navigate. A page whose"
+        " dialogs never end is left with `newTab`.\n\n"
+        "A click that begins a download answers like any other; the file is in"
+        " [`/artifacts`](#get-apisessionssession_idartifacts) as soon as it is there whole.",
     ),
     "Records": (
         "What a session did (SAPI)",

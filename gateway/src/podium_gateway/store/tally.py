@@ -47,7 +47,7 @@ def tally(events: Iterable[tuple[str, Mapping[str, Any]]]) -> Tally:
                 if data.get("cause") in COUNTED_CAUSES:
                     counts["actions"] += 1
                 url, title = data.get("url", url), None
-            case EventType.PAGE_LOADED:
+            case EventType.PAGE_LOADED | EventType.PAGE_TITLED:
                 url, title = data.get("url", url), data.get("title")
     return Tally(
         counts,
@@ -58,5 +58,5 @@ def tally(events: Iterable[tuple[str, Mapping[str, Any]]]) -> Tally:
 
 def subject_of(kind: str, data: Mapping[str, Any]) -> str | None:
     """What an event is about together with others: a request, or the load of a document, whose request has the same id."""
-    found = data.get("request_id") if kind.startswith("network.") else data.get("loader")
+    found = data.get("request_id") if kind.startswith(("network.", "download.")) else data.get("loader")
     return found[:SUBJECT] if isinstance(found, str) else None

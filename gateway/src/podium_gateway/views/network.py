@@ -20,10 +20,13 @@ ABOUT_REQUESTS: Final = (
     EventType.NETWORK_RESPONSE,
     EventType.NETWORK_FINISHED,
     EventType.NETWORK_FAILED,
+    EventType.DOWNLOAD_STARTED,
+    EventType.DOWNLOAD_FINISHED,
 )
 
-Outcome = Literal["pending", "finished", "cached", "redirected", "failed", "canceled", "blocked"]
-"""`cached`: answered without the network. `blocked`: never sent (blocklist, mixed content, CSP, …)."""
+Outcome = Literal["pending", "finished", "cached", "redirected", "failed", "canceled", "blocked", "unseen"]
+"""`cached`: answered without the network. `blocked`: never sent (blocklist, mixed content, CSP, …). `unseen`: its page was left
+or its session over before it ended, so nobody heard how it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ def network(events: Iterable[StoredEvent], *, wanted: Collection[int]) -> list[N
     entries: dict[int, NetworkEntry] = {}
     newest: dict[str, int] = {}
     """Of each request id the last hop's seq."""
+    downloads: set[int] = set()
+    """Those that became downloads, which end without the page that asked."""
     for one in events:
         request_id = text(one.data, "request_id")
         if one.type == EventType.NETWORK_REQUEST:
@@ -72,6 +77,10 @@ def network(events: Iterable[StoredEvent], *, wanted: Collection[int]) -> list[N
             entries[one.seq] = entry
             newest[request_id] = one.seq
         elif (seq := newest.get(request_id)) is not None:
+            if one.type == EventType.DOWNLOAD_STARTED:
+                downloads.add(seq)
+            elif one.type == EventType.NETWORK_FAILED and seq in downloads:
+                continue
             entries[seq] = _told(entries[seq], one)
     return [entries[seq] for seq in sorted(wanted) if seq in entries]
 
@@ -103,9 +112,22 @@ def _told(entry: NetworkEntry, one: StoredEvent) -> NetworkEntry:
             remote_address=words(one.data, "remote_address"),
         )
         return replace(answered, outcome="redirected", duration=took, size=0) if flag(one.data, "redirect") else answered
+    if one.type == EventType.NETWORK_FINISHED and flag(one.data, "unseen"):
+        return replace(entry, outcome="unseen")
     if one.type == EventType.NETWORK_FINISHED:
         return replace(
             entry, outcome="cached" if entry.from_cache else "finished", duration=took, size=number(one.data, "size") or 0
+        )
+    if one.type == EventType.DOWNLOAD_STARTED:
+        return replace(entry, outcome="pending", duration=None, error=None, size=None)
+    if one.type == EventType.DOWNLOAD_FINISHED:
+        stopped = text(one.data, "state") == "canceled"
+        return replace(
+            entry,
+            outcome="canceled" if stopped else "finished",
+            duration=took,
+            size=number(one.data, "size") or 0,
+            error="canceled" if stopped else None,
         )
     blocked = words(one.data, "blocked")
     outcome: Outcome = "blocked" if blocked else "canceled" if flag(one.data, "canceled") else "failed"

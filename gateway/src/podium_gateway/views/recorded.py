@@ -1,7 +1,7 @@
 """The views of one run, page by page: finds the events, and says how many entries are no longer kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from podium_gateway.store.events import StoredEvent
@@ -48,6 +48,8 @@ class Recorded:
         page = await self._excerpts.page(run.uid, run.run, REQUESTS, offset=offset, limit=limit, most=self._most_requests)
         about = await self._excerpts.about(run.uid, run.run, _subjects(page.events), types=ABOUT_REQUESTS)
         entries = network(about, wanted={one.seq for one in page.events})
+        if not run.live:
+            entries = [replace(one, outcome="unseen") if one.outcome == "pending" else one for one in entries]
         return Entries(entries, page.total, dropped=_dropped(run.requests, page.kept))
 
     async def navigations(self, run: SessionRecord, *, limit: int) -> Entries[Navigation]:

@@ -29,6 +29,8 @@ _REASSERT_AFTER: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 UPLOADS: Final = 2
 """Uploads at a time: more would only take turns on one disk."""
 TRIES: Final = 4
+MOST_FRAMES: Final = 1000
+"""Frames whose last document is remembered, in case it becomes a download."""
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class _Download:
     url: str
     name: str
     target: str | None
+    request: str | None = None
+    """The request that became it, where that is known."""
 
 
 class Downloads:
@@ -60,6 +64,9 @@ class Downloads:
         connection.on("Browser.downloadWillBegin", self._will_begin)
         connection.on("Browser.downloadProgress", self._progress)
         connection.on("Network.requestWillBeSent", self._requested)
+        connection.on("Network.responseReceived", self._answered)
+        self._documents: dict[str, tuple[str, str]] = {}
+        """Of each frame the last document that was answered: its URL and request."""
         targets.opened.append(self._opened)
 
     def assert_folder(self, context: str | None = None) -> None:
@@ -98,10 +105,19 @@ class Downloads:
             target = self._targets.of_session(session)
             self.assert_folder(target.context if target is not None else None)
 
+    def _answered(self, params: Params, _: str | None) -> None:
+        if params.get("type") == "Document" and (frame := params.get("frameId")) is not None:
+            if len(self._documents) > MOST_FRAMES:
+                self._documents.clear()
+            self._documents[frame] = (params["response"]["url"], params["requestId"])
+
     def _will_begin(self, params: Params, _: str | None) -> None:
-        download = _Download(params["url"], params["suggestedFilename"], params.get("frameId"))
+        url, request = self._documents.pop(params.get("frameId", ""), ("", ""))
+        mine = request if url == params["url"] else None
+        download = _Download(params["url"], params["suggestedFilename"], params.get("frameId"), mine)
         self._begun[params["guid"]] = download
         data = {"download": params["guid"], "url": download.url[:10_000], "name": download.name, "frame": download.target}
+        data |= {"request_id": mine} if mine else {}
         self._outbox.add(EventType.DOWNLOAD_STARTED, data)
 
     def _progress(self, params: Params, _: str | None) -> None:
@@ -117,6 +133,7 @@ class Downloads:
         download = self._begun.pop(guid, None)
         if download is not None:
             data = {"download": guid, "name": download.name, "url": download.url[:10_000], **result}
+            data |= {"request_id": download.request} if download.request else {}
             blob = guid if result.get("state") == "completed" else None
             self._outbox.add(EventType.DOWNLOAD_FINISHED, data, blob=blob)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.outbox import Outbox
 from podium_agent.targets import PAGE, Target, Targets
+from podium_agent.unseen import OpenRequests
 from podium_protocol.events import EventType
 
 __all__ = ["Recorder"]
@@ -49,6 +50,7 @@ class Recorder:
         for name, handler in handlers.items():
             connection.on(name, handler)
         self._cached: set[str] = set()
+        self._requests = OpenRequests()
 
     def _add(self, kind: EventType, session: str | None, data: dict[str, Any]) -> None:
         target = self._targets.of_session(session)
@@ -72,7 +74,14 @@ class Recorder:
         if frame["id"] not in target.frames and frame["url"] not in _BLANK:
             self._navigated({"frame": frame}, target.session)
 
+    def titled(self, title: str) -> None:
+        """Record the title that the session's page has at its end, where it is not the one that was recorded."""
+        page = self._targets.page(None)
+        if page is not None and title and title != page.recorded_title:
+            self._add(EventType.PAGE_TITLED, page.session, {"url": _url(page.url), "title": title[:MAX_TITLE]})
+
     def _closed(self, target: Target) -> None:
+        self._unseen(target, self._requests.closed(target.session))
         data = {"target": target.id, "target_type": target.type, "url": _url(target.url)}
         self._outbox.add(EventType.PAGE_CLOSED, data)
 
@@ -114,6 +123,7 @@ class Recorder:
             "initiator": params.get("initiator", {}).get("type"),
         }
         self._add(EventType.NETWORK_REQUEST, session, data)
+        self._requests.sent(params, session)
 
     def _response(self, params: Params, session: str | None) -> None:
         data = _response(params["requestId"], params["response"])
@@ -128,11 +138,13 @@ class Recorder:
 
     def _finished(self, params: Params, session: str | None) -> None:
         self._cached.discard(params["requestId"])
+        self._requests.over(params["requestId"])
         data = {"request_id": params["requestId"], "size": int(params.get("encodedDataLength", 0))}
         self._add(EventType.NETWORK_FINISHED, session, data)
 
     def _failed(self, params: Params, session: str | None) -> None:
         self._cached.discard(params["requestId"])
+        self._requests.over(params["requestId"])
         data = {
             "request_id": params["requestId"],
             "error": params.get("errorText", ""),
@@ -140,6 +152,12 @@ class Recorder:
             "blocked": params.get("blockedReason"),
         }
         self._add(EventType.NETWORK_FAILED, session, data)
+
+    def _unseen(self, target: Target, requests: list[str]) -> None:
+        for request in requests:
+            data = {"target": target.id, "target_type": target.type, "request_id": request, "size": 0, "unseen": True}
+            if not target.ours:
+                self._outbox.add(EventType.NETWORK_FINISHED, data)
 
     def _navigated(self, params: Params, session: str | None) -> None:
         frame = params["frame"]
@@ -152,12 +170,15 @@ class Recorder:
         if main:
             target.url = frame["url"] + frame.get("urlFragment", "")
             target.frames = {frame["id"]: frame.get("securityOrigin", "")}
+            target.recorded_title = ""
         data = {"frame": frame["id"], "main": main, "url": _url(frame["url"]), "loader": frame.get("loaderId")}
         if "unreachableUrl" in frame:
             data["unreachable"] = _url(frame["unreachableUrl"])
         if main:
             data["cause"] = self._cause(target)
         self._add(EventType.PAGE_NAVIGATED, session, data)
+        left = self._requests.left(session, frame=None if main else frame["id"], loader=frame.get("loaderId", ""))
+        self._unseen(target, left)
 
     def _navigated_within(self, params: Params, session: str | None) -> None:
         target = self._targets.of_session(session)
@@ -166,6 +187,7 @@ class Recorder:
         main = target.id == params["frameId"]  # a page's main frame carries its target's id
         if main:
             target.url = params["url"]
+            target.recorded_title = ""
         data = {"frame": params["frameId"], "main": main, "url": _url(params["url"]), "same_document": True}
         self._add(EventType.PAGE_NAVIGATED, session, data)
 
@@ -175,7 +197,7 @@ class Recorder:
             return
 
         def loaded(answer: Params) -> None:
-            target.title = answer["targetInfo"]["title"]
+            target.title = target.recorded_title = answer["targetInfo"]["title"]
             data = {"url": _url(target.url), "title": target.title[:MAX_TITLE], "loader": params["loaderId"]}
             self._add(EventType.PAGE_LOADED, session, data)
 

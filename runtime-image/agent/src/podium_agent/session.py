@@ -221,6 +221,8 @@ class Session:
             raise AgentError(AgentErrorCode.TIMEOUT, "the state could not be saved in time") from error
 
     async def _last_words(self, courier: Courier) -> None:
+        if self.browser.chromium.process.returncode is None and (status := await self.looked()).responsive:
+            self.browser.recorder.titled(status.title or "")
         if self._saves:
             await self._last_save(courier)
         try:

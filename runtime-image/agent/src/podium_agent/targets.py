@@ -55,6 +55,8 @@ class Target:
     crashed: bool = False
     frames: dict[str, str] = field(default_factory=dict)
     """Security origin by frame id, for the frames this target holds."""
+    recorded_title: str = ""
+    """The title that is in the record for what it shows."""
     ours: bool = False
     """A helper tab of the agent: not recorded, not shown, not active."""
 

@@ -30,6 +30,7 @@ class EventType(StrEnum):
     PAGE_CRASHED = "page.crashed"
     PAGE_NAVIGATED = "page.navigated"
     PAGE_LOADED = "page.loaded"
+    PAGE_TITLED = "page.titled"
     DIALOG_OPENED = "dialog.opened"
     CONSOLE_MESSAGE = "console.message"
     NETWORK_REQUEST = "network.request"

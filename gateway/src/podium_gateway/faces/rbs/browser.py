@@ -55,7 +55,8 @@ def browser(*, user_scoped: bool) -> APIRouter:
 
         An element that is on the page is scrolled into view and waited for: visible, enabled, still, and not covered by another;
         one that is not there is an error at once. Where the action leads to another document, the answer comes when that has
-        loaded, or after half of `timeout`. What a script loads later is not waited for: read the page again until it is there.
+        loaded, or after half of `timeout`. What a script loads later, or where it leads, is not waited for: read the page again
+        until it is there. The answer's `element` says what was hit.
         """
         live = await parts.sessions.found(caller, session_id)
         try:

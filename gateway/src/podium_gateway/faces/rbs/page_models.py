@@ -30,7 +30,15 @@ def _ref(ref: str) -> str:
     return ref
 
 
-Selector = Annotated[str, Field(min_length=1, max_length=4096, description="A CSS selector, or a ref.", examples=["button.submit"])]
+Selector = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=4096,
+        description="A CSS selector, which means its first match, or a ref.",
+        examples=["button.submit"],
+    ),
+]
 Ref = Annotated[str, Field(max_length=16, description="A ref of one of the page's trees.", examples=["e5"]), AfterValidator(_ref)]
 
 

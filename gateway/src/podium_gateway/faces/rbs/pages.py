@@ -18,7 +18,14 @@ from podium_protocol.operations import ElementImage, Html, PageSize, ReadTree, S
 
 __all__ = ["pages"]
 
-Offset = Annotated[int, Query(ge=0, le=100_000, description="CSS pixels from the page's edge.")]
+Offset = Annotated[
+    int,
+    Query(
+        ge=0,
+        le=100_000,
+        description="With `width` and `height`: CSS pixels from the edge of the whole page, wherever it is scrolled to.",
+    ),
+]
 Size = Annotated[int | None, Query(ge=1, le=20_000, description="CSS pixels; width and height together.")]
 Quality = Annotated[int, Query(ge=1, le=100, description="JPEG quality.")]
 Raw = Annotated[bool, Query(description="The image itself instead of JSON.")]
@@ -92,9 +99,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
         parts: Service,
         caller: Called,
         session_id: SessionId,
-        mode: Annotated[
-            Literal["readable", "raw"], Query(description="`raw`: all text in view, in its order.")
-        ] = "readable",
+        mode: Annotated[Literal["readable", "raw"], Query(description="`raw`: all text in view, in its order.")] = "readable",
     ) -> TextView:
         """What there is to read. Of an article, its text without menus and footers, behind the page's messages; of any other page,
         all its text. What is hidden is left out. Of a PDF there is none.
@@ -131,7 +136,11 @@ def pages(*, user_scoped: bool) -> APIRouter:
         width: Size = None,
         height: Size = None,
     ) -> Response:
-        """A JPEG of what the page shows, or of a rectangle of it when `width` and `height` are given."""
+        """A JPEG of what the page shows, or of a rectangle of it when `width` and `height` are given, which may lie out of view.
+
+        There is no switch for the whole page: take the rectangle of the size that `/page-size` gives, which is
+        `screenshot?x=0&y=0&width=1280&height=3840` for a page of 1280 x 3840. A picture has at most 32 million pixels.
+        """
         live = await parts.sessions.found(caller, session_id)
         try:
             request = Screenshot(quality=quality, clip=clip_of(x, y, width, height))

@@ -39,7 +39,9 @@ class StoredView(BaseModel):
 
     session_id: str = Field(examples=["session-abc"])
     metadata: Metadata
-    saved_at: Time = Field(description="When its state was saved last.")
+    saved_at: Time = Field(
+        description="When what is stored was written last: by its session, as things changed and at its end, or by `PUT`."
+    )
 
     @classmethod
     def of(cls, stored: StoredSession) -> "StoredView":

@@ -85,10 +85,11 @@ class NetworkView(_Entry):
     type: str = Field(description="What it was for: Document, Script, Image, Fetch, XHR, …", examples=["Fetch"])
     timestamp: Time
     status: int | None = Field(description="HTTP status; null where no answer came.", examples=[200])
-    duration: int | None = Field(description="Milliseconds until its end; null while it is pending.", examples=[150])
+    duration: int | None = Field(description="Milliseconds until its end; null where that was not heard of (yet).", examples=[150])
     size: int | None = Field(description="Bytes over the network, headers included; 0 from a cache.", examples=[4096])
     outcome: Outcome = Field(
-        description="`cached` never reached the network, `blocked` was never sent, `canceled` nobody wanted any more.",
+        description="`cached` never reached the network, `blocked` was never sent, `canceled` nobody wanted any more; how `unseen`"
+        " ended nobody heard: its page was left (a beacon), or its session is over. What became a download is told like the rest.",
         examples=["finished"],
     )
     error: str | None = Field(
@@ -116,10 +117,12 @@ class NetworkList(_Page):
 class ArtifactView(BaseModel):
     """One file of a session."""
 
-    objectId: str = Field(examples=["obj-123"])  # noqa: N815
+    objectId: str = Field(description="Its only name that no other file has.", examples=["obj-123"])  # noqa: N815
     run: int = Field(description="The run that it is of.", examples=[1])
     type: str = Field(description="`screenshot` or `download`.", examples=["screenshot"])
-    name: str = Field(examples=["screenshot-20260209-120005.jpg"])
+    name: str = Field(
+        description="As the page or we called it; several may be called the same.", examples=["screenshot-20260209-120005.jpg"]
+    )
     size: int = Field(description="Bytes.", examples=[48211])
     mimeType: str = Field(examples=["image/jpeg"])  # noqa: N815
     sha256: str = Field(description="Of its bytes, in hex.")
@@ -128,7 +131,7 @@ class ArtifactView(BaseModel):
         description="Its bytes; needs no key, works until `expiresAt`.",
         examples=["http://127.0.0.1:8080/artifacts/3f2a…/obj-123?expires=1772359200&signature=pZ0…"],
     )
-    expiresAt: Time = Field(description="List the artifacts again for a new link.")  # noqa: N815
+    expiresAt: Time = Field(description="An hour after this list by default; list the artifacts again for a new link.")  # noqa: N815
 
 
 class ArtifactList(BaseModel):

@@ -3,7 +3,7 @@
 Action log, console and network are the newest run's; the events are those of all runs.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 
@@ -20,11 +20,13 @@ from podium_gateway.faces.sapi.entries import (
     NetworkList,
     NetworkView,
 )
+from podium_protocol.events import EventType
 
 __all__ = ["records"]
 
 Offset = Annotated[int, Query(ge=0, le=10_000_000, description="Entries to skip, from the oldest on.", examples=[0])]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Entries in a page.", examples=[1000])]
+_TYPES: Final = ", ".join(f"`{kind}`" for kind in EventType)
 Level = Literal["debug", "info", "log", "warning", "error"]
 
 
@@ -43,6 +45,8 @@ def records(*, user_scoped: bool) -> APIRouter:
     ) -> ActionList:
         """Every REST operation with its time, success and duration, in the order in which they ended. What a DevTools client
         does, and the URL that the session began with, appear as `navigate`.
+
+        What was refused as no valid request (400), or before there was a browser to ask, is not among them.
         """
         record = await parts.sessions.record(caller, session_id)
         page = await parts.recorded.actions(record, offset=offset, limit=limit)
@@ -100,10 +104,11 @@ def records(*, user_scoped: bool) -> APIRouter:
         after: Annotated[int, Query(ge=0, lt=2**63, description="The last sequence number already seen.", examples=[0])] = 0,
         limit: Annotated[int, Query(ge=1, le=1000, description="Events in a page.", examples=[100])] = 100,
         types: Annotated[
-            str | None, Query(description="Only these types, with commas between.", examples=["page.navigated,session.ended"])
+            str | None,
+            Query(description=f"Only these types, with commas between: {_TYPES}.", examples=["page.navigated,session.ended"]),
         ] = None,
     ) -> EventPage:
-        """Events of all runs in their order, from the one after `after`; docs/events.md lists the types."""
+        """Events of all runs in their order, from the one after `after`. [events.md](events.md) says what each type holds."""
         record = await parts.sessions.record(caller, session_id)
         wanted = [word.strip() for word in types.split(",") if word.strip()] if types else None
         found = await parts.events.read(record.uid, after=after, limit=limit, types=wanted)

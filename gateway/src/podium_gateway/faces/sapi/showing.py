@@ -135,7 +135,7 @@ class NavigationView(BaseModel):
 class SessionDetails(SessionView):
     """A session with what it has done."""
 
-    title: str | None = Field(default=None, description="Title of its page.", examples=["Example Domain"])
+    title: str | None = Field(default=None, description="Title that its page has, or had at the end.", examples=["Example Domain"])
     actionCount: int = Field(description="Entries that the action log has had.", examples=[15])  # noqa: N815
     screenshotCount: int = Field(description="Pictures taken over REST.", examples=[3])  # noqa: N815
     navigationHistory: list[NavigationView] = Field(description="The newest 100 navigations, the oldest of them first.")  # noqa: N815
