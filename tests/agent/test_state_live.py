@@ -98,7 +98,7 @@ async def test_no_page_runs_before_its_origin_has_what_it_had(site: Inline):
         await agent.attach(state=state, start_url=site.telling(seen))
         async with agent.client() as client:  # its tab is told of when its document is there
             await client.command("Target.createTarget", {"url": site.telling(seen).replace(site.url, site.other_url)})
-            hosts = sorted([await site.next(1), await site.next(2)])
+            hosts = sorted([await site.next(1), await site.next(2)], key=str)
         assert hosts == [["127.0.0.1", "secret"], ["localhost", "secret"]]
         await agent.end()
         kept = {one.origin for one in agent.receiver.states[-1].origins}

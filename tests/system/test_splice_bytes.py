@@ -20,7 +20,8 @@ UP, DOWN = "from the client", "from the upstream"
 @pytest.fixture(params=[hop, handing_hop], ids=["spliced", "handed on"])
 def via(request: pytest.FixtureRequest) -> Via:
     """One process between the ends, or one that hands the client's socket to a second."""
-    return request.param
+    way: Via = request.param
+    return way
 
 
 def ends(client: End, upstream: End, way: str) -> tuple[End, End]:

@@ -1,5 +1,7 @@
 """Clicking, hovering and scrolling as a person does it: where, in what order, and what the page hears."""
 
+from typing import Any
+
 import pytest
 
 from podium_protocol.errors import AgentErrorCode
@@ -140,7 +142,7 @@ async def test_a_click_that_leads_to_another_page_waits_for_it(driven: Driven):
     assert (await driven.act("click", "button")).url.endswith("/elsewhere")
 
 
-HIT = {
+HIT: dict[str, tuple[Any, ...]] = {
     "a button": (
         "click",
         "#b",
