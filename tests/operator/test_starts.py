@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+from podium_crds.names import LABEL_SESSION
 from podium_kube.resources import PODS
 from support.fake_cluster import NAMESPACE, FakeCluster
 from support.fake_kube_store import Refusal
@@ -127,3 +128,27 @@ async def test_a_pod_that_is_in_the_way_is_not_touched(cluster: FakeCluster, one
     one.later(3)
     await reached(cluster, "Pending", "PodRefused")
     assert "deletionTimestamp" not in cluster.pods.objects[(NAMESPACE, "s1")]["metadata"]
+
+
+async def test_a_warm_pod_that_changed_a_little_is_still_claimed(cluster: FakeCluster, one: Operating):
+    await cluster.add_pool(replicas=1)
+    await eventually(lambda: known_warm(one) == 1, what="the operator knows of a warm pod")
+    (pod,) = cluster.warm()
+    cluster.kube.faults.next("conflict", verb="patch", resource="pods", times=2)
+    await ready(cluster)
+    assert status(cluster)["podName"] == pod["metadata"]["name"]
+
+
+async def test_a_warm_pod_that_somebody_else_took_meanwhile_is_theirs(cluster: FakeCluster, one: Operating):
+    await cluster.add_pool(replicas=1)
+    await eventually(lambda: known_warm(one) == 1, what="the operator knows of a warm pod")
+    (pod,) = cluster.warm()
+    key = (NAMESPACE, pod["metadata"]["name"])
+
+    def taken() -> None:
+        labels = cluster.pods.objects[key]["metadata"]["labels"] | {LABEL_SESSION: "of-another"}
+        cluster.kube.store.write(cluster.pods, key, {"metadata": {"labels": labels}})
+
+    cluster.kube.faults.next("conflict", verb="patch", resource="pods", before=taken)
+    await ready(cluster)
+    assert status(cluster)["podName"] == "s1"

@@ -7,18 +7,17 @@ What an answer means is told here; what to do next is not: the decision is asked
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from podium_crds.names import warm_pod_name
 from podium_crds.pools import BrowserPool
 from podium_crds.reasons import WaitReason
 from podium_crds.sessions import BrowserSession
-from podium_kube.backoff import Backoff
 from podium_kube.client import ApiClient
-from podium_kube.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, Refused
+from podium_kube.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, Refused
 from podium_kube.informer import Informer
 from podium_kube.resources import PODS
 from podium_operator.actions import (
@@ -37,11 +36,10 @@ from podium_operator.actions import (
 from podium_operator.agents import AgentRefused, Agents, AgentUnreachable
 from podium_operator.exits import end_of
 from podium_operator.metrics import Metrics
+from podium_operator.notes import Notes, marked, refusal
 from podium_operator.pods import claim_of, cold_pod, warm_pod
-from podium_operator.pool import PoolKnown
 from podium_operator.records import PodRecord
 from podium_operator.resources import POOLS, SESSIONS
-from podium_operator.session import Known
 from podium_operator.state import State
 from podium_operator.statuses import Wait
 from podium_operator.supply import Supply
@@ -67,8 +65,7 @@ class Executor:
     teller: Teller
     metrics: Metrics
     keys: Mapping[str, str]
-    backoff: Backoff
-    """Between attempts to get or bind a pod."""
+    notes: Notes
     clock: Callable[[], float] = time.time
 
     async def perform(self, action: Action) -> None:
@@ -91,29 +88,42 @@ class Executor:
 
     async def _claim(self, action: ClaimPod) -> None:
         pod, session, pool = action.pod, action.session, action.pool
-        supply = self._supply(pool)
-        with _marked(supply.taken, pod.name), _marked(supply.starting, session.metadata.name):
+        supply = self.notes.supply(pool)
+        with marked(supply.taken, pod.name), marked(supply.starting, session.metadata.name):
             patch = claim_of(pod, session, pool, now=self.clock())
             try:
                 body = await self.client.merge_patch(PODS, pod.name, patch, namespace=self.namespace, if_version=pod.version)
-            except (Conflict, NotFound):
+            except Conflict:
+                await self._look_again_at(pod, supply)
+                return
+            except NotFound:
                 supply.lost(pod)
-                self.metrics.lost_claims.inc()
-                log.info("claim_lost", extra={"session": session.metadata.name, "pod": pod.name})
                 return
             self.pods.learn(body)
+
+    async def _look_again_at(self, pod: PodRecord, supply: Supply) -> None:
+        """A claim was refused: somebody else has the pod, or it only changed a little, and is still the best there is."""
+        supply.lost(pod)
+        self.metrics.lost_claims.inc()
+        log.info("claim_refused", extra={"pod": pod.name})
+        try:
+            body = await self.client.get(PODS, pod.name, namespace=self.namespace)
+        except NotFound:
+            return
+        self.pods.learn(body)
+        supply.seen(pod.name)
 
     async def _create_cold(self, action: CreateCold) -> None:
         session, pool = action.session, action.pool
         name = session.metadata.name
-        with _marked(self._supply(pool).starting, name):
+        with marked(self.notes.supply(pool).starting, name):
             try:
                 body = await self.client.create(PODS, cold_pod(pool, session, self.keys), namespace=self.namespace)
             except AlreadyExists:
                 await self._look_at_namesake(session)
                 return
             except (Forbidden, Invalid) as error:
-                self._put_off(session, _refusal(error))
+                self.notes.put_off(session, refusal(error))
                 return
             self.pods.learn(body)
 
@@ -126,7 +136,7 @@ class Executor:
         self.pods.learn(body)
         owners = body["metadata"].get("ownerReferences") or ()
         if all(owner.get("uid") != session.metadata.uid for owner in owners):
-            self._put_off(session, Wait(WaitReason.POD_REFUSED, f"another pod is named {session.metadata.name}"))
+            self.notes.put_off(session, Wait(WaitReason.POD_REFUSED, f"another pod is named {session.metadata.name}"))
 
     async def _bind(self, action: BindAgent) -> None:
         session, pod = action.session, action.pod
@@ -134,22 +144,22 @@ class Executor:
         try:
             bound = await self.agents.bind(pod, session, action.pool)
         except AgentUnreachable as error:
-            self._put_off(session, Wait(WaitReason.AGENT_UNREACHABLE, str(error)))
+            failures = self.notes.put_off(session, Wait(WaitReason.AGENT_UNREACHABLE, str(error)))
             # A warm pod may lie on a node that just died; there are others.
-            if self._known(session).failures >= TRIES and pod.name != name:
-                self._is_unfit(session, pod)
+            if failures >= TRIES and pod.name != name:
+                self.notes.unfit(session, pod)
             return
         except AgentRefused as error:
             log.warning("bind_refused", extra={"session": name, "pod": pod.name, "code": error.code})
-            self._put_off(session, Wait(WaitReason.BIND_REFUSED, str(error)))
+            self.notes.put_off(session, Wait(WaitReason.BIND_REFUSED, str(error)))
             if error.for_good:
-                self._is_unfit(session, pod)
+                self.notes.unfit(session, pod)
             return
-        self.state.note(name, replace(self._known(session), bound=bound, refused=None, retry_at=0.0, failures=0))
+        self.notes.bound(session, bound)
 
     async def _end(self, action: EndAgent) -> None:
         session = action.session
-        self.state.note(session.metadata.name, replace(self._known(session), ending_since=self.clock()))
+        self.notes.ending(session)
         try:
             await self.agents.end(action.pod, session, reason=action.reason, message=action.message)
         except (AgentUnreachable, AgentRefused) as error:
@@ -167,7 +177,7 @@ class Executor:
         if pod.over and not pod.session and (pool := self.state.pools.get(pod.pool)) is not None:
             # It died before anybody used it. Pods that all do so must not be made as fast as they die.
             end = end_of(pod)
-            self._put_off_pool(pool, Wait(WaitReason.POD_REFUSED, f"a warm pod ended by itself: {end.reason} ({end.message})"))
+            self.notes.put_off_pool(pool, Wait(WaitReason.POD_REFUSED, f"a warm pod ended by itself: {end.reason} ({end.message})"))
         # The answer says nothing of how it is now; until a watch does, it is as good as gone.
         self.state.pod_going(pod, self.clock())
 
@@ -208,7 +218,7 @@ class Executor:
     # --- pools
 
     async def _create_warm(self, action: CreateWarm) -> None:
-        pool, supply = action.pool, self._supply(action.pool)
+        pool, supply = action.pool, self.notes.supply(action.pool)
         name = warm_pod_name(pool.metadata.name, secrets.token_hex(3))
         supply.spend()
         supply.expect(name, self.clock())
@@ -217,17 +227,14 @@ class Executor:
         except Refused as error:
             supply.refused(name)
             if not isinstance(error, AlreadyExists):
-                self._put_off_pool(pool, _refusal(error))
+                self.notes.put_off_pool(pool, refusal(error))
             return
         self.pods.learn(body)
-        known = self.state.pool_known.get(pool.metadata.name, PoolKnown())
-        if known.refused is not None:
-            # Its failures are forgotten when a pod of its is ready.
-            self.state.pool_known[pool.metadata.name] = replace(known, refused=None, retry_at=0.0)
+        self.notes.made_warm(pool)
 
     async def _write_pool_status(self, action: WritePoolStatus) -> None:
         pool, name = action.pool, action.pool.metadata.name
-        self.state.pool_known[name] = replace(self.state.pool_known.get(name, PoolKnown()), written_at=self.clock())
+        self.notes.written(pool)
         patch = action.status.model_dump(mode="json", by_alias=True)
         try:
             body = await self.client.patch_status(
@@ -246,42 +253,3 @@ class Executor:
         if isinstance(about, BrowserSession) and (known is None or known.metadata.uid != about.metadata.uid):
             return  # deleted meanwhile, which the write before this found out: nobody waits for it
         await self.teller.tell(action, now=self.clock())
-
-    # --- notes
-
-    def _known(self, session: BrowserSession) -> Known:
-        return self.state.known.get(session.metadata.name, Known())
-
-    def _supply(self, pool: BrowserPool) -> Supply:
-        return self.state.supplies.setdefault(pool.metadata.name, Supply())
-
-    def _is_unfit(self, session: BrowserSession, pod: PodRecord) -> None:
-        known = self._known(session)
-        self.state.note(session.metadata.name, replace(known, unfit=known.unfit | {pod.uid}, failures=0))
-
-    def _put_off(self, session: BrowserSession, why: Wait) -> None:
-        known = self._known(session)
-        failures = known.failures + 1
-        until = self.clock() + self.backoff.delay(failures)
-        self.state.note(session.metadata.name, replace(known, refused=why, failures=failures, retry_at=until))
-
-    def _put_off_pool(self, pool: BrowserPool, why: Wait) -> None:
-        name = pool.metadata.name
-        known = self.state.pool_known.get(name, PoolKnown())
-        failures = known.failures + 1
-        until = self.clock() + max(1.0, self.backoff.delay(failures))
-        self.state.pool_known[name] = replace(known, refused=why, failures=failures, retry_at=until)
-
-
-def _refusal(error: Refused) -> Wait:
-    reason = WaitReason.QUOTA_EXCEEDED if isinstance(error, QuotaExceeded) else WaitReason.POD_REFUSED
-    return Wait(reason, str(error))
-
-
-@contextmanager
-def _marked(names: set[str], name: str) -> Iterator[None]:
-    names.add(name)
-    try:
-        yield
-    finally:
-        names.discard(name)

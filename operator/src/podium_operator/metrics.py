@@ -26,7 +26,7 @@ class Metrics:
             registry=registry,
         )
         self.ends = Counter("podium_operator_sessions_ended", "Sessions that ended, by reason.", ["reason"], registry=registry)
-        self.lost_claims = Counter("podium_operator_lost_claims", "Claims of a warm pod that somebody else won.", registry=registry)
+        self.lost_claims = Counter("podium_operator_lost_claims", "Claims of a warm pod that had changed.", registry=registry)
         self.conflicts = Counter(
             "podium_operator_status_conflicts", "Status writes refused because the session had changed.", registry=registry
         )

@@ -24,6 +24,7 @@ from podium_kube.resources import PODS, Json
 from podium_operator.agents import Agents
 from podium_operator.execute import Executor
 from podium_operator.metrics import Metrics
+from podium_operator.notes import Notes
 from podium_operator.probes import Page
 from podium_operator.reconcile import Reconciler
 from podium_operator.records import PodRecord, trim
@@ -69,7 +70,7 @@ class Operator:
             teller=Teller(client, namespace=settings.namespace, instance=settings.identity),
             metrics=self.metrics,
             keys=keys,
-            backoff=Backoff(0.1, 5.0, random=random.random),
+            notes=Notes(self.state, Backoff(0.1, 5.0, random=random.random), clock),
             clock=clock,
         )
         self.reconciler = Reconciler(state=self.state, queue=self.queue, deadlines=self.deadlines, executor=executor, clock=clock)

@@ -147,7 +147,7 @@ class State:
         pool = self.pools.get(session.spec.pool_ref.name)
         pods = tuple(self._by_session.get(name, {}).values())
         known = self.known.get(name, Known())
-        if pool is None or any(pod.owner_uid == session.metadata.uid for pod in pods):
+        if pool is None or any(pod.owner_uid == session.metadata.uid and pod.uid not in known.unfit for pod in pods):
             return SessionView(session, pool, pods=pods, known=known)
         return SessionView(
             session,
