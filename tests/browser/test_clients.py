@@ -100,7 +100,10 @@ async def test_a_stock_client_does_the_same_on_podium_as_on_a_bare_chromium(
     assert through.screenshot == bare.screenshot
 
     artifacts = await published(podium, client, set(bare.downloads))
-    assert artifacts == bare.downloads
+    assert artifacts.keys() == bare.downloads.keys()
+    # A client cannot read what a bare Chromium on another machine has downloaded.
+    readable = {name: digest for name, digest in bare.downloads.items() if digest is not None}
+    assert readable.items() <= artifacts.items()
     assert artifacts["report.csv"] == hashlib.sha256(REPORT).hexdigest()
     await end_session(podium.http, client)
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,7 +57,7 @@ async def test_the_printed_lines_work_as_they_stand(podium: LocalPodium) -> None
 
 
 async def test_a_revoked_key_is_refused_at_once_and_its_tunnels_close(podium: Podium) -> None:
-    added = podium.command("users", "add", "bob").splitlines()
+    added = podium.command("users", "add", f"bob-{time.time_ns()}").splitlines()
     key_id, key = added[-2].removeprefix("key "), added[-1]
     url = podium.ws_url("bobs", access_token=key)
     async with connect(url, compression=None, max_size=None, proxy=None) as tunnel:

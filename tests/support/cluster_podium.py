@@ -1,6 +1,7 @@
 """Podium in the test cluster, as the browser tests see it: through the ingress, and with kubectl where a command is run."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -40,10 +41,9 @@ class InCluster:
 
     @contextmanager
     def main(self) -> Iterator[ClusterPodium]:
-        """See `Target`: the release that `make cluster` made."""
-        yield self._podium(
-            "podium", NAMESPACE, url=self._installation.provider.url, key=self._installation.places.api_key.read_text().strip()
-        )
+        """See `Target`: the release that `make cluster` made, for a user of this run, who has no earlier sessions to resume."""
+        user = f"tests-{time.time_ns()}"
+        yield self._podium("podium", NAMESPACE, user, url=self._installation.provider.url, key=self._installation.key(user))
 
     @contextmanager
     def gateway(self, **settings: str) -> Iterator[ClusterPodium]:
@@ -68,7 +68,7 @@ class InCluster:
                 release=release,
             )
             self._installation.wait(release=release)
-            yield self._podium(release, release, url=url, key=self._installation.key(release=release))
+            yield self._podium(release, release, USER, url=url, key=self._installation.key(release=release))
         finally:
             self._installation.remove(release)
 
@@ -76,8 +76,8 @@ class InCluster:
         """See `Target`."""
         return bare_pod(self._installation)
 
-    def _podium(self, release: str, where: str, *, url: str, key: str) -> ClusterPodium:
+    def _podium(self, release: str, where: str, user: str, *, url: str, key: str) -> ClusterPodium:
         home = self._installation.places.volumes / release
         return ClusterPodium(
-            url=url, user_id=USER, api_key=key, home=home, installation=self._installation, release=release, namespace=where
+            url=url, user_id=user, api_key=key, home=home, installation=self._installation, release=release, namespace=where
         )
