@@ -61,9 +61,13 @@ class Reader:
 def _tree(rows: str) -> Json:
     # By hand, since the nodes are thousands, and what a row says beyond its name is JSON already.
     head, *lines = rows.split("\n")
-    nodes = []
+    nodes, number = [], -1
     for line in lines:
-        number, role, depth, name, *more = line.split("\t")
+        number += 1
+        if line[0] <= "9":  # no role begins with a digit
+            given, _, line = line.partition("\t")  # noqa: PLW2901
+            number = int(given)
+        role, depth, name, *more = line.split("\t")
         rest = f",{more[0][1:-1]}" if more else ""
         nodes.append(f'{{"ref":"e{number}","role":"{role}","name":{quoted(name)},"depth":{depth}{rest}}}')
     return Json(f'{head[:-1]},"nodes":[{",".join(nodes)}]}}')

@@ -5,12 +5,14 @@ const state = {
   refs: new Map(), // number -> node: what refs lead to
   numbers: { own: new WeakMap(), before: new WeakMap(), after: new WeakMap() }, // node -> number; generated text has none of its own
   next: 0,
+  swept: false, // some that have a number are no longer in `refs`
 };
 
 // A node keeps its number as long as it lives, on the page or off.
 function numberOf(node, among) {
   let number = among.get(node);
   if (number === undefined) among.set(node, (number = state.next++));
+  else if (!state.swept) return number;
   state.refs.set(number, node);
   return number;
 }
@@ -20,6 +22,7 @@ const onPage = (node) => connected(node) && viewOf(node) !== null;
 // Refs outlive the tree that they were given in, but not their elements, nor without bound.
 function sweepRefs(given) {
   if (state.refs.size <= 2 * given.length + 1000) return;
+  state.swept = true;
   for (const [number, node] of state.refs) if (!onPage(node)) state.refs.delete(number);
   if (state.refs.size <= 2 * MAX_REFS) return;
   const kept = new Set(given);

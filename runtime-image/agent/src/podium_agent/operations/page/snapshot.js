@@ -147,15 +147,16 @@ function inlined(doc) {
 
 const doctypeOf = (doc) => (doc.doctype ? `${new XMLSerializer().serializeToString(doc.doctype)}\n` : '');
 
-// The document as it reads: without styles' and scripts' work inside, and without what nobody sees.
+// The document to be read by a program: without what nobody sees.
 function bare(doc) {
   const copy = inertDocument().importNode(elementOf(doc), true);
-  const copies = queryAll(copy, '*');
+  const body = bodyOf(doc);
+  const copies = body ? queryAll(query(copy, tagOf(body)), '*') : [];
   const unseen = [];
   const silent = [];
   let gone = null;
-  queryAll(elementOf(doc), '*').forEach((el, index) => {
-    if ((gone && contains(gone, el)) || !closest(el, 'body')) return;
+  (body ? queryAll(body, '*') : []).forEach((el, index) => {
+    if (gone && contains(gone, el)) return;
     if (rendered(el, VISIBLY)) {
       if (tagOf(el) === 'details' && !el.open) silent.push(copies[index]);
     } else if (rendered(el)) {

@@ -67,9 +67,11 @@ function handRole(el, tag) {
   return editable(el) && !editable(parentElementOf(el) ?? document) ? 'textbox' : null;
 }
 
-// A node as one line: most have no more than a number, a role, a depth and a name, in which squeezing has left neither tabs nor line ends. As JSON a
-// large tree would be three times as long, and its way to the agent takes as long as the reading.
-const row = (number, { role, depth, name, more }) => `${number}\t${role}\t${depth}\t${name}${more ? `\t${JSON.stringify(more)}` : ''}`;
+// A node as one line: most have no more than a role, a depth and a name, in which squeezing has left neither tabs nor line ends. As JSON a large
+// tree would be three times as long, and its way to the agent takes as long as the reading. A number stands in front where it is not
+// the one after the line before's.
+const row = ({ role, depth, name, more }, number, before) =>
+  `${number === before + 1 ? '' : `${number}\t`}${role}\t${depth}\t${name}${more ? `\t${JSON.stringify(more)}` : ''}`;
 
 // `first` and what follows it are numbers that no node of the session has had yet.
 function tree({ interactive, depth: limit, first }) {
@@ -170,7 +172,7 @@ function tree({ interactive, depth: limit, first }) {
   const given = nodes.map((one) => numberOf(one.of, one.among));
   sweepRefs(given);
   const head = JSON.stringify({ url: location.href, title: titleOf(document).toWellFormed() });
-  return [state.next, head, ...nodes.map((one, index) => row(given[index], one))].join('\n');
+  return [state.next, head, ...nodes.map((one, index) => row(one, given[index], given[index - 1]))].join('\n');
 }
 
 const elementAt = (node) => (typeOf(node) === Node.TEXT_NODE ? scopeParentOf(node) : node);
