@@ -6,6 +6,7 @@ from typing import Final
 
 from podium_agent.cdp import Params
 from podium_agent.errors import AgentError
+from podium_agent.operations.act import MARGIN
 from podium_agent.operations.pages import Page, Pages
 from podium_agent.operations.world import World
 from podium_protocol.errors import AgentErrorCode
@@ -33,7 +34,7 @@ async def take_element(pages: Pages, world: World, request: ElementImage) -> tup
     """A JPEG of one element, scrolled into view. Raises `AgentError`."""
     async with pages.page(request.page, limit=request.timeout) as page:
         pages.targets.activate(page.target)
-        area = await world.act(page, "area", {"target": request.target, "limit": request.timeout * 900})
+        area = await world.act(page, "area", {"target": request.target, "limit": max(0.0, request.timeout - MARGIN) * 1000})
         return await _capture(page, "jpeg", quality=request.quality, clip=area["clip"], beyond=not area["fits"])
 
 
