@@ -97,7 +97,12 @@ async def test_a_bind_names_the_run_that_it_is_signed_for(agent: Agent):
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("/bind", b"{"), ("/bind", b'{"session_uid": "", "run": 1}'), ("/attach", b'{"idle_timeout": 0}'), ("/end", b'{"reason": "Bored"}')],
+    [
+        ("/bind", b"{"),
+        ("/bind", b'{"session_uid": "", "run": 1}'),
+        ("/attach", b'{"idle_timeout": 0}'),
+        ("/end", b'{"reason": "Bored"}'),
+    ],
 )
 async def test_a_body_that_does_not_fit_is_explained(agent: Agent, path: str, body: bytes):
     answer = await send(agent, agent.authorization("POST", path, body), "POST", path, body)
