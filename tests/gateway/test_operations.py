@@ -218,6 +218,11 @@ CHOSEN = {
         "an article",
         "a message and an article",
     ),
+    "a form below a menu": (
+        PageText(url="", title="", text="menu Name is missing. article", main="Name is missing. article", form=True),
+        "article",
+        "Name is missing. article",
+    ),
     "a form": (PageText(url="", title="", text="Name is missing. article", form=True), "article", "Name is missing. article"),
     "a long article": (PageText(url="", title="", text=3 * LONG_ARTICLE, form=True), LONG_ARTICLE, LONG_ARTICLE),
     "what it left out": (

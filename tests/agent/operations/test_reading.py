@@ -216,6 +216,18 @@ async def test_text_tells_what_the_page_says_and_asks(driven: Driven):
     assert (await driven.ask("text", Text())).json()["form"] is True
 
 
+async def test_text_is_told_from_what_stands_around_it(driven: Driven):
+    await driven.show(
+        "<header><a>Logo</a></header><nav>Menu</nav><nav hidden>Hidden</nav><form role=search><label>Find<input></label></form>"
+        "<main><header>Lead</header><p>Menu of the day</p></main><footer>Imprint</footer>"
+    )
+    read = (await driven.ask("text", Text())).json()
+    assert read["text"].split() == ["Logo", "Menu", "Find", "Lead", "Menu", "of", "the", "day", "Imprint"]
+    assert read["main"].split() == ["Lead", "Menu", "of", "the", "day"]
+    await driven.show("<header><h1>Title</h1></header><p>Body</p>")
+    assert (await driven.ask("text", Text())).json()["main"].split() == ["Title", "Body"]
+
+
 async def test_the_bare_document_has_nothing_that_is_hidden(driven: Driven):
     await driven.show(
         "<title>Title</title><p>Seen</p><dialog><p>Dialog</p></dialog><div hidden><b>Deep</b></div>"

@@ -30,14 +30,15 @@ _COMMAND: Final = (sys.executable, "-m", "podium_gateway.operations.reader")
 
 
 def chosen(page: PageText, article: str | None) -> str:
-    """What is to be read on a page: its article, or all of its text where that is no more than a part of what the page is about.
+    """What is to be read on a page: its article, or all but its menus where that is no more than a part of what the page is about.
 
     What a page says to whoever uses it (headline, messages, dialogs) stands before an article that left it out.
     """
+    whole = page.main or page.text
     if not article:
-        return page.text
-    if len(article) < LONG and (page.form or 2 * len(article) < len(page.text)):
-        return page.text
+        return whole
+    if len(article) < LONG and (page.form or 2 * len(article) < len(whole)):
+        return whole
     there = " ".join(article.split())
     return "\n\n".join([*(one for one in page.said if one not in there), article])
 

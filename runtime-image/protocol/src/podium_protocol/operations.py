@@ -125,6 +125,8 @@ class PageText(BaseModel):
     url: str
     title: str
     text: str
+    main: str = ""
+    """The text without the page's menu, search, header and footer."""
     said: list[str] = []
     """Its headline, messages and open dialogs, wherever they stand."""
     form: bool = False

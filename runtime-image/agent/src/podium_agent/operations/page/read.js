@@ -33,12 +33,28 @@ function saidNow() {
   return found.map((el) => squeeze(seenText(el)).slice(0, 2000).toWellFormed()).filter(Boolean);
 }
 
+// Of `text`, a page's, what is not its menu, its search, its header or its footer.
+function mainText(text) {
+  let from = 0;
+  for (const el of queryAll(document, AROUND)) {
+    const inside = closest(el, 'article,main,section,dialog') || query(el, 'h1');
+    const all = inside || !drawn(el) ? '' : seenText(el).trim();
+    const at = all ? text.indexOf(all, from) : -1;
+    if (at < 0) continue;
+    text = text.slice(0, at) + text.slice(at + all.length);
+    from = at;
+  }
+  return text.trim();
+}
+
 const text = () => {
   const body = bodyOf(document) ?? elementOf(document);
+  const all = body ? seenText(body) : '';
   return {
     url: location.href,
     title: titleOf(document),
-    text: body ? seenText(body) : '',
+    text: all,
+    main: mainText(all),
     said: saidNow(),
     form: [...queryAll(document, FIELDS)].some((el) => drawn(el) && !closest(el, AROUND)),
   };
