@@ -101,8 +101,8 @@ def pages(*, user_scoped: bool) -> APIRouter:
         session_id: SessionId,
         mode: Annotated[Literal["readable", "raw"], Query(description="`raw`: all text in view, in its order.")] = "readable",
     ) -> TextView:
-        """What there is to read. Of an article, its text behind the page's messages; of any other page, all of its text without menus
-        and footers. What is hidden is left out. Of a PDF there is none.
+        """What there is to read. Of an article, its text behind the page's messages; of any other page, all of its text without
+        menus and footers. What is hidden is left out. Of a PDF there is none.
 
         Ask for `mode=raw` where nothing may be missing: on pages that are worked with, such as lists, forms and carts. What fields
         hold is in neither; `/json` has it.
