@@ -14,7 +14,7 @@ from _pytest.mark import ParameterSet
 from support.account import NOBODY, Account, signed_in
 from support.cdp import RawClient
 from support.ends import end_of
-from support.podium import Podium, running_podium
+from support.podium import Podium, own_gateway, running_podium
 from support.site import Site
 from support.target import Target
 from support.traces import traces_of
@@ -33,7 +33,14 @@ def steady(target: Target) -> Iterator[Podium]:
 @pytest.fixture(scope="module")
 def hurried(target: Target) -> Iterator[Podium]:
     """Sessions end soon by themselves."""
-    with target.gateway(PODIUM_IDLE_TIMEOUT="4", PODIUM_MAX_LIFETIME="15") as running:
+    with target.gateway(PODIUM_IDLE_TIMEOUT="4") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def short() -> Iterator[Podium]:
+    """Sessions end soon, used or not; in a cluster a lifetime is a minute at least."""
+    with own_gateway(PODIUM_MAX_LIFETIME="15") as running:
         yield running
 
 
@@ -76,7 +83,7 @@ ORDERLY: dict[str, tuple[End, str, str]] = {
     "DELETE": (delete, "steady", "Requested"),
     "the last client leaves": (leave, "steady", "LastDisconnect"),
     "nobody uses it": (wait, "hurried", "IdleTimeout"),
-    "its lifetime is over": (use_until_the_end, "hurried", "LifetimeExceeded"),
+    "its lifetime is over": (use_until_the_end, "short", "LifetimeExceeded"),
 }
 SUDDEN: dict[str, tuple[End, str, str]] = {
     "its client closes the browser": (close_the_browser, "steady", "Requested"),
@@ -87,8 +94,9 @@ ENDS = ORDERLY | SUDDEN
 
 
 def ways(names: Iterable[str]) -> list[ParameterSet]:
-    """Those that kill a process are for processes that are here."""
-    return [pytest.param(name, marks=[pytest.mark.local] if name.startswith("SIGKILL") else []) for name in names]
+    """Those that kill a process are for processes that are here, and a cluster's shortest lifetime is a long one."""
+    here = ("SIGKILL", "its lifetime")
+    return [pytest.param(name, marks=[pytest.mark.local] if name.startswith(here) else []) for name in names]
 
 
 @pytest.mark.usefixtures("target")

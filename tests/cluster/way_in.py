@@ -59,6 +59,9 @@ class WayIn:
   kubernetes cluster.local in-addr.arpa {{
     kubeconfig {kubeconfig_of(self.places, "coredns")}
   }}
+  template ANY ANY {{
+    rcode NXDOMAIN
+  }}
   ready {DNS_READY}
   errors
 }}

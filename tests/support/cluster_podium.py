@@ -77,7 +77,7 @@ class InCluster:
         return bare_pod(self._installation)
 
     def _podium(self, release: str, where: str, user: str, *, url: str, key: str) -> ClusterPodium:
-        home = self._installation.places.volumes / release
+        home = self._installation.places.volumes / release / "home"
         return ClusterPodium(
             url=url, user_id=user, api_key=key, home=home, installation=self._installation, release=release, namespace=where
         )
