@@ -3,13 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cluster.embedded import Embedded
 from cluster.installation import bring_podium, invitation
+from cluster.kind import Kind
 from cluster.places import Places
 from cluster.progress import ClusterFailed, say, step
 from cluster.provider import Provider
+
+PROVIDERS: dict[str, Callable[[Places], Provider]] = {"embedded": Embedded, "kind": Kind}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,10 +39,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def choose(places: Places) -> Provider:
     """The provider that CLUSTER names."""
-    name = os.environ.get("CLUSTER", "embedded")
-    if name != "embedded":
-        raise ClusterFailed(f"CLUSTER={name}: there is embedded and kind")
-    return Embedded(places)
+    name = os.environ.get("CLUSTER") or "embedded"
+    if name not in PROVIDERS:
+        raise ClusterFailed(f"CLUSTER={name}: there is {' and '.join(PROVIDERS)}")
+    return PROVIDERS[name](places)
 
 
 def _down(provider: Provider) -> int:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cluster import host_folders, network
-from cluster.addresses import HOST, INGRESS, NODE, URL
+from cluster.addresses import HOST, NODE, URL
 from cluster.build import ALL, build
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import Kubectl
@@ -34,6 +34,7 @@ class Embedded:
     name = "embedded"
     url = URL
     site_address = HOST
+    node = NODE
 
     def __init__(self, places: Places) -> None:
         self._places = places
@@ -54,6 +55,12 @@ class Embedded:
     def processes(self) -> Processes:
         """For tests that stop one."""
         return self._processes
+
+    def volume_folder(self, release: str) -> Path:
+        """This machine is the node."""
+        folder = self._places.volumes / release
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     @property
     def seccomp_folder(self) -> Path:
@@ -184,8 +191,3 @@ class Embedded:
             return OWNER.read_text().strip()
         except FileNotFoundError:
             return None
-
-
-def description() -> str:
-    """Where things are, in one line."""
-    return f"one node, {NODE}; API server on {HOST}; ingress class traefik on {INGRESS}"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cluster.addresses import NODE
 from cluster.kubectl import Kubectl
 from cluster.places import ROOT, Places
 from cluster.progress import ClusterFailed, step
@@ -54,9 +53,8 @@ class Installation:
 
     def prepare_namespace(self, release: str = RELEASE) -> None:
         """The release's namespace, which enforces the restricted standard too, and a volume for the gateway."""
-        folder = self.places.volumes / release
-        folder.mkdir(parents=True, exist_ok=True)
-        self.kubectl.apply(namespace(release), volume(folder, release))
+        folder = self.provider.volume_folder(release)
+        self.kubectl.apply(namespace(release), volume(folder, release, node=self.provider.node))
 
     def helm_install(self, *arguments: str, release: str = RELEASE) -> None:
         """Install, or upgrade what is installed."""
@@ -165,12 +163,12 @@ def namespace(name: str) -> dict[str, object]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
 
 
-def volume(folder: Path, release: str) -> dict[str, object]:
-    """A folder of this machine as the volume that a release's gateway will claim, and no other.
+def volume(folder: Path, release: str, *, node: str) -> dict[str, object]:
+    """A folder of the node as the volume that a release's gateway will claim, and no other.
 
     It is of the kind `local`, since only then the kubelet gives the folder to the pod's group.
     """
-    here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}]}
+    here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",

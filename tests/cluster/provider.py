@@ -20,6 +20,13 @@ class Provider(Protocol):
         """Make or fetch what needs no cluster yet."""
         ...
 
+    node: str
+    """Name of the node."""
+
+    def volume_folder(self, release: str) -> Path:
+        """A folder on the node for a release's volume; it is there now."""
+        ...
+
     @property
     def seccomp_folder(self) -> Path:
         """Where the kubelet looks for seccomp profiles, on the node."""

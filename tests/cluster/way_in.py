@@ -12,7 +12,9 @@ from cluster.pki import kubeconfig_of
 from cluster.places import Places
 from cluster.processes import Processes, wait_for
 
-MANIFEST = Path(__file__).with_name("manifests") / "names.yaml"
+MANIFESTS = Path(__file__).with_name("manifests")
+MANIFEST_OF_INGRESS = MANIFESTS / "ingress.yaml"
+"""The ingress class, and a storage class; any provider needs them."""
 DNS_READY = "127.0.0.1:8181"
 
 
@@ -26,27 +28,12 @@ class WayIn:
 
     def start(self, kubectl: Kubectl) -> None:
         """Begin both; `wait` says when they answer."""
-        kubectl("apply", "-f", str(MANIFEST))
+        kubectl("apply", "-f", str(MANIFEST_OF_INGRESS), "-f", str(MANIFESTS / "names.yaml"))
         corefile = self.places.state / "Corefile"
         corefile.write_text(self._corefile())
         self.processes.start(self.programs["coredns"], "-conf", str(corefile))
-        self.processes.start(
-            self.programs["traefik"],
-            f"--entrypoints.web.address={INGRESS}",
-            "--entrypoints.web.asdefault",
-            *(f"--entrypoints.{name}.address={address}" for name, address in EXTRA_INGRESSES.items()),
-            # A stored file may take longer to arrive than Traefik's 60 s for the whole of a request.
-            *(f"--entrypoints.{name}.transport.respondingtimeouts.readtimeout=0" for name in ("web", *EXTRA_INGRESSES)),
-            "--ping",
-            "--ping.entrypoint=web",
-            "--providers.kubernetesingress",
-            "--providers.kubernetesingress.ingressclass=traefik",
-            "--providers.kubernetesingress.ingressendpoint.ip=127.0.0.1",
-            "--providers.providersthrottleduration=200ms",  # else it gathers changes for 2 s
-            "--global.checknewversion=false",
-            "--global.sendanonymoususage=false",
-            env={"KUBECONFIG": str(kubeconfig_of(self.places, "traefik"))},
-        )
+        traefik = {"KUBECONFIG": str(kubeconfig_of(self.places, "traefik"))}
+        self.processes.start(self.programs["traefik"], *traefik_arguments(), env=traefik)
 
     def wait(self) -> None:
         """Until names resolve and the ingress listens."""
@@ -54,18 +41,41 @@ class WayIn:
         wait_for("Traefik", lambda: answers(f"{URL}/ping"), limit=30, processes=self.processes, behind="traefik")
 
     def _corefile(self) -> str:
-        return f""".:{DNS_PORT} {{
+        # The names of everybody else are answered as the internet answers a name that nobody has: no packet goes out.
+        return f"""cluster.local:{DNS_PORT} in-addr.arpa:{DNS_PORT} {{
   bind {HOST}
   kubernetes cluster.local in-addr.arpa {{
     kubeconfig {kubeconfig_of(self.places, "coredns")}
   }}
-  template ANY ANY {{
-    rcode NXDOMAIN
-  }}
   ready {DNS_READY}
   errors
 }}
+.:{DNS_PORT} {{
+  bind {HOST}
+  template ANY ANY {{
+    rcode NXDOMAIN
+  }}
+}}
 """
+
+
+def traefik_arguments() -> list[str]:
+    """Traefik as an ingress controller that finds the cluster by KUBECONFIG."""
+    return [
+        f"--entrypoints.web.address={INGRESS}",
+        "--entrypoints.web.asdefault",
+        *(f"--entrypoints.{name}.address={address}" for name, address in EXTRA_INGRESSES.items()),
+        # A stored file may take longer to arrive than Traefik's 60 s for the whole of a request.
+        *(f"--entrypoints.{name}.transport.respondingtimeouts.readtimeout=0" for name in ("web", *EXTRA_INGRESSES)),
+        "--ping",
+        "--ping.entrypoint=web",
+        "--providers.kubernetesingress",
+        "--providers.kubernetesingress.ingressclass=traefik",
+        "--providers.kubernetesingress.ingressendpoint.ip=127.0.0.1",
+        "--providers.providersthrottleduration=200ms",  # else it gathers changes for 2 s
+        "--global.checknewversion=false",
+        "--global.sendanonymoususage=false",
+    ]
 
 
 def answers(url: str) -> bool:
