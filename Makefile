@@ -1,11 +1,11 @@
 # Everything a person does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lock generate bench load images cluster cluster-down
+.PHONY: help run test check fmt lock generate bench load images cluster bench-cluster cluster-down
 # More arguments for the target's tool: make test ARGS="-k splice".
 ARGS ?=
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 # Recipes replace the shell that runs them, so that Ctrl-C and SIGTERM reach the program itself, once, and make waits for its end.
 run: ## set up what is missing, then serve on 127.0.0.1:8080 (PORT, PODIUM_HOME)
@@ -41,6 +41,9 @@ images: ## build the container images into archives outside the checkout (ARGS="
 
 cluster: ## bring up a Kubernetes cluster with Podium in it, on this machine (CLUSTER=embedded|kind; embedded needs root)
 	@exec scripts/python scripts/cluster.py up
+
+bench-cluster: ## time warm and cold starts in the cluster that is up, through its ingress
+	@exec scripts/python scripts/cluster.py time $(ARGS)
 
 cluster-down: ## take it down; says what is left, which is nothing
 	@exec scripts/python scripts/cluster.py down

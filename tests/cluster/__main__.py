@@ -1,16 +1,18 @@
-"""`python -m cluster up | bare | down | build | status`."""
+"""`python -m cluster up | bare | down | build | status | time`."""
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 from cluster.embedded import Embedded
-from cluster.installation import bring_podium, invitation
+from cluster.installation import Installation, bring_podium, invitation
 from cluster.kind import Kind
 from cluster.places import Places
 from cluster.progress import ClusterFailed, say, step
 from cluster.provider import Provider
+from cluster.timings import measure
 
 PROVIDERS: dict[str, Callable[[Places], Provider]] = {"embedded": Embedded, "kind": Kind}
 
@@ -18,7 +20,8 @@ PROVIDERS: dict[str, Callable[[Places], Provider]] = {"embedded": Embedded, "kin
 def main(arguments: Sequence[str]) -> int:
     """Do what is asked for; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m cluster", description="A Kubernetes cluster to try Podium in.")
-    parser.add_argument("what", choices=("up", "bare", "down", "build", "status"))
+    parser.add_argument("what", choices=("up", "bare", "down", "build", "status", "time"))
+    parser.add_argument("--rounds", type=int, default=20, help="starts of each kind to time")
     given = parser.parse_args(arguments)
     places = Places.from_environment()
     provider = choose(places)
@@ -26,6 +29,8 @@ def main(arguments: Sequence[str]) -> int:
         provider.prepare()
     elif given.what == "status":
         say("up" if provider.is_up() else "down")
+    elif given.what == "time":
+        print(asyncio.run(measure(Installation(provider, places), rounds=given.rounds)))
     elif given.what == "down":
         return _down(provider)
     else:
