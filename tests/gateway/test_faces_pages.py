@@ -45,7 +45,7 @@ def asked(rig: Rig) -> tuple[str, BaseModel]:  # the last operation that reached
 
 
 PICTURE = {"format": "jpeg", "base64": base64.b64encode(JPEG).decode()}
-ACTED = {"ok": True, "url": "https://shop.example/next"}
+ACTED = {"ok": True, "url": "https://shop.example/next", "element": 'button "Next" <button>'}
 PLACE = {"latitude": 1.5, "longitude": -2.5, "accuracy": 100.0}
 NODES = [
     {"ref": "e0", "role": "button", "name": "Submit", "depth": 2},
@@ -174,7 +174,7 @@ async def test_an_operation_of_the_document(rig: Rig, http: httpx.AsyncClient, b
     method, path, body, wanted, expected = OPERATIONS[case]
     if isinstance(wanted, Action):
         agent = rig.agent(rig.parts.sessions._catalog.get("shop"))  # type: ignore[arg-type]
-        agent.answers["action"] = {"kind": wanted.kind, "page": "P1", "url": "https://shop.example/next"}
+        agent.answers["action"] = {"kind": wanted.kind, "page": "P1", "url": ACTED["url"], "element": ACTED["element"]}
     answer = await http.request(method, f"{base}/shop/{path}", json=body)
     assert (answer.status_code, answer.json()) == (200, expected)
     assert asked(rig)[1] == wanted

@@ -99,6 +99,15 @@ REFUSED = {
         USABLE,
         "<button> is still moving",
     ),
+    "about to move": (
+        "click",
+        "button",
+        {},
+        "<div><button>x</button></div><script>const move = document.querySelector('div').animate({ translate: ['0px', '0px'] }, 1e9);"
+        "const again = () => { move.pause(); move.play(); requestAnimationFrame(again); }; again();</script>",
+        USABLE,
+        "<button> is still moving",
+    ),
     "not a field": ("fill", "p", {"text": "x"}, "<p>x</p>", USABLE, "<p> is not a field that can be filled"),
     "a checkbox": ("fill", "input", {"text": "x"}, "<input type=checkbox>", USABLE, "<input> is not a field that can be filled"),
     "read-only": ("fill", "input", {"text": "x"}, "<input readonly>", USABLE, "<input> is read-only"),

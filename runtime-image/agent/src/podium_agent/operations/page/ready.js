@@ -88,6 +88,10 @@ function unseen(el) {
   return 'its content is skipped by the page';
 }
 
+// An animation that has been ordered moves nothing until a frame of it is ready: two frames in one place are no rest then.
+const starting = (el) =>
+  documentOf(el).getAnimations().some(({ pending, effect }) => pending && effect?.target && contains(effect.target, el));
+
 const SIDES = ['x', 'y', 'width', 'height'];
 
 async function ready(target, { limit, hit = true, enabled = true, reveal = true, retarget = (el) => el }) {
@@ -108,7 +112,7 @@ async function ready(target, { limit, hit = true, enabled = true, reveal = true,
         scrollTo(seen, ALIGNMENTS[tries++]);
         box = boxOf(seen);
       }
-      if (!last || last.el !== el || SIDES.some((side) => last[side] !== box[side])) why = 'is still moving';
+      if (!last || last.el !== el || SIDES.some((side) => last[side] !== box[side]) || starting(seen)) why = 'is still moving';
       else if (!hit) return { el };
       else {
         let cover = null;
