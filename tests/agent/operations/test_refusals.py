@@ -103,7 +103,7 @@ REFUSED = {
         "click",
         "button",
         {},
-        "<div><button>x</button></div><script>const move = document.querySelector('div').animate({ translate: ['0px', '0px'] }, 1e9);"
+        "<div><button>x</button></div><script>const move = document.querySelector('div').animate({ translate: [0, 0] }, 1e9);"
         "const again = () => { move.pause(); move.play(); requestAnimationFrame(again); }; again();</script>",
         USABLE,
         "<button> is still moving",
