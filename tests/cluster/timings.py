@@ -14,8 +14,11 @@ import httpx
 
 from cluster.installation import SESSIONS, USER, Installation
 from cluster.kubectl import Kubectl
+from cluster.processes import gone_within
+from cluster.progress import ClusterFailed
 from support.cdp import RawClient
 from support.cluster_podium import ClusterPodium
+from support.in_cluster import condition
 
 WARM_GOAL = "p50 0.15 s, p99 0.5 s"
 COLD_GOAL = "p50 2.0 s"
@@ -59,11 +62,14 @@ async def _once(podium: ClusterPodium, kubectl: Kubectl, name: str, *, warm: int
 def _scale(kubectl: Kubectl, count: int) -> None:
     """That many browsers wait, all of them ready."""
     kubectl("-n", SESSIONS, "scale", "browserpool/default", f"--replicas={count}")
-    ready = f"--for=jsonpath={{.status.readyReplicas}}={count}"
-    kubectl("-n", SESSIONS, "wait", ready, "browserpool/default", "--timeout=90s", limit=100)
-    kubectl(
-        "-n", SESSIONS, "wait", f"--for=jsonpath={{.status.replicas}}={count}", "browserpool/default", "--timeout=90s", limit=100
-    )
+
+    def settled() -> bool:
+        # Asked of the pods themselves: the pool's own count may still be the one before the last claim.
+        waiting = kubectl.json("-n", SESSIONS, "get", "pods", "-l", "!podium.dev/session")["items"]
+        return len(waiting) == count and all(condition(each, "Ready").get("status") == "True" for each in waiting)
+
+    if not gone_within(90, settled):
+        raise ClusterFailed(f"the pool did not come to {count} warm browsers")
 
 
 def _row(what: str, values: Sequence[float], goal: str) -> str:
