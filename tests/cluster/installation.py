@@ -46,9 +46,10 @@ class Installation:
         make_images()
         new = self.provider.load([self.places.images / f"{name}.tar" for name in IMAGES])
         with step("installing the chart"):
+            before = self.helm.try_to("status", RELEASE, "--namespace", NAMESPACE).status == 0
             self.prepare_namespace()
             self.helm_install()
-            self._use(new)
+            self._use(new if before else [])
             self.wait()
 
     def prepare_namespace(self, release: str = RELEASE) -> None:
