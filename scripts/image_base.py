@@ -1,7 +1,7 @@
 """The image that all others begin with: Debian's own or, where no registry can be reached, made of Debian's packages.
 
-A base made here has the same packages and the same defaults, whatever mirror it was made from: the machine's own one is used
-while it is made and not named in it.
+A base made here has the same packages and the same defaults, whatever mirror it was made from, and names none: each step of a build
+is told of the machine's own while it runs (`image_secrets`).
 """
 
 import os
@@ -16,18 +16,6 @@ BASE = f"docker.io/library/debian:{SUITE}-slim"
 # What the "slim" images leave out, by the same paths.
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/groff/*", "/usr/share/info/*", "/usr/share/lintian/*", "/usr/share/locale/*")
 _LEFT_OUT_TOO = ("/usr/share/man/*", "/var/cache/man/*")
-_SOURCES = """Types: deb
-URIs: http://deb.debian.org/debian
-Suites: {suite} {suite}-updates
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.pgp
-
-Types: deb
-URIs: http://deb.debian.org/debian-security
-Suites: {suite}-security
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.pgp
-"""
 
 
 def provide_base(builder: Builder, folder: Path) -> None:
@@ -46,13 +34,10 @@ def provide_base(builder: Builder, folder: Path) -> None:
 
 def make_root(tar: Path, folder: Path) -> None:
     """A minimal root file system of Debian, as a tar file. Raises `StepFailed`."""
-    sources = folder / "debian.sources"
-    sources.write_text(_SOURCES.format(suite=SUITE))
     unfinished = tar.with_suffix(".part")
     left_out = [f"--dpkgopt=path-exclude={path}" for path in (*_LEFT_OUT, *_LEFT_OUT_TOO)]
     hooks = [
         '--customize-hook=rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/etc/hostname "$1"/etc/resolv.conf',
-        f"--customize-hook=copy-in {sources} /etc/apt/sources.list.d",
         # As in Debian's own images: nothing starts while packages are installed, and nothing of apt's stays that can be had again.
         r"""--customize-hook=printf '#!/bin/sh\nexit 101\n' >"$1"/usr/sbin/policy-rc.d; chmod 755 "$1"/usr/sbin/policy-rc.d""",
         '--customize-hook=rm -rf "$1"/var/log/* "$1"/var/cache/debconf/*-old',

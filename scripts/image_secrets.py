@@ -23,7 +23,8 @@ _SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _PIP_KEYS = frozenset({"index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries"})
 # Programs and files of this machine that an image has not.
 _NOT_OF_APT = ("Proxy-Auto-Detect", "ProxyAutoDetect", "CompressionTypes", "SourceSymlinks")
-_DEFAULT_MIRROR = "deb.debian.org"
+_KEYS = "/usr/share/keyrings/debian-archive-keyring.pgp"
+"""Debian's own, as its package installs them since trixie; apt there trusts no others by itself."""
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def secrets() -> Iterator[Mapping[str, Path]]:
             "pip.conf": pip_settings(),
             "ca.pem": "" if (bundle := _bundle()) is None else bundle.read_text(),
         }
-        mirror = mirror_sources("trixie")
+        mirror = mirror_sources("trixie", signed_by=_KEYS)
         written["sources.list"] = mirror or ""
         if mirror is not None:
             written["apt.conf"] += f'Dir::Etc::sourcelist "{INSIDE}/sources.list";\nDir::Etc::sourceparts "-";\n'
@@ -68,14 +69,18 @@ def pip_settings() -> str:
     return "\n".join(["[global]", *(f"{key} = {value}" for key, value in found.items()), ""])
 
 
-def mirror_sources(suite: str) -> str | None:
-    """Debian's archive as this machine reaches it, in apt's one-line format; none where it is Debian's own mirror."""
+def mirror_sources(suite: str, *, signed_by: str | None = None) -> str | None:
+    """Debian's archive as this machine reaches it, in apt's one-line format; none on a machine without one.
+
+    `signed_by` is the file of keys that vouch for it, where whoever reads this has it; otherwise those that apt trusts anyway.
+    """
     mirror = _mirror()
-    if mirror is None or f"//{_DEFAULT_MIRROR}/" in f"{mirror}/":
+    if mirror is None:
         return None
+    options = f"[signed-by={signed_by}] " if signed_by else ""
     security = mirror.removesuffix("/debian") + "/debian-security"
     suites = [(mirror, suite), (mirror, f"{suite}-updates"), (security, f"{suite}-security")]
-    return "".join(f"deb {where} {name} main\n" for where, name in suites)
+    return "".join(f"deb {options}{where} {name} main\n" for where, name in suites)
 
 
 def _mirror() -> str | None:

@@ -24,6 +24,12 @@ def images() -> dict[str, ImageArchive]:
 
 
 @pytest.fixture(scope="session")
+def base_made_here(images: dict[str, ImageArchive]) -> bool:
+    """The images begin with a base of `make images`, and not with one from a registry."""
+    return any((CACHE / "images").glob("base-*.tar"))
+
+
+@pytest.fixture(scope="session")
 def browser_root(images: dict[str, ImageArchive], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The standard browser image's file system."""
     with _unpacked(images["browser"], tmp_path_factory) as root:
