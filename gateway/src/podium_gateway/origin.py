@@ -76,7 +76,7 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)
         try:
             return await self._answered
-        except BaseException:
+        except BaseException:  # cancelled, too: the rest of the answer would be taken for the next one's
             self.abort()
             raise
         finally:

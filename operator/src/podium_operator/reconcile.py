@@ -54,7 +54,7 @@ class Reconciler:
             at_least = error.retry_after if isinstance(error, Unavailable) else 0.0
             log.warning("look_failed", extra={"kind": key.kind, "key": key.name, "error": str(error)})
             self._again(key, at_least)
-        except Exception:
+        except Exception:  # a fault of ours with one key must not end the worker of all; it is counted, told and tried again
             log.exception("look_broke", extra={"kind": key.kind, "key": key.name})
             self._again(key, 1.0)
         else:

@@ -60,8 +60,7 @@ class Extractor:
             async with asyncio.timeout(self._limit), self._turn:
                 try:
                     return await self._ask(url.encode(errors="replace"), document)
-                except BaseException:
-                    # Half an answer may be on its way: the next page must not get it.
+                except BaseException:  # cancelled, too: half an answer may be on its way, and the next page must not get it
                     await self.close()
                     raise
         except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:

@@ -133,7 +133,7 @@ class Runs:
             )
             request = self._request(live, RunKey(run.uid, run.run), headless=wish.headless)
             await self._provisioner.order(request)
-        except BaseException:
+        except BaseException:  # cancelled, too: no half-made session stays
             await self._forget(live, run)
             raise
         self._catalog.stored(live, request.key)

@@ -69,7 +69,7 @@ class Artifacts:
             if (there := await self._find(uid, id)) is None:
                 raise SessionNotFound() from None
             return there
-        except BaseException:
+        except BaseException:  # cancelled, too: no row will ever name what was stored
             await self._objects.delete(stored.key)
             raise
         return artifact

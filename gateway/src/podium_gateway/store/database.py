@@ -48,7 +48,7 @@ class Database:
         database = cls(*_engine(make_url(url)))
         try:
             await database._migrate()
-        except BaseException:
+        except BaseException:  # cancelled, too: nobody else has it to close
             await database.close()
             raise
         return database

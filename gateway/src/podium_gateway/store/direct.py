@@ -57,7 +57,7 @@ class Direct:
             with self._writer.begin():
                 self._writer.exec_driver_sql("BEGIN IMMEDIATE")
                 return work(self._writer)
-        except BaseException:
+        except BaseException:  # whatever it was: what state the connection is in is not known, so the next one is new
             writer, self._writer = self._writer, None
             with contextlib.suppress(sqlite3.Error):
                 writer.close()

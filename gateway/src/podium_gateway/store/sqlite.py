@@ -46,7 +46,7 @@ class Workers:
         await self._open(connection)
         try:
             await self._prepare(connection)
-        except BaseException:
+        except BaseException:  # cancelled, too: nobody else has it to close
             await connection.close()
             raise
         return connection

@@ -54,7 +54,7 @@ class SavedStates:
         stored = await self._objects.put("states", state, limit=self._largest)
         try:
             replaced = await self._point_at(stored, user_id, session_id, uid=uid, run=run, now=now)
-        except BaseException:
+        except BaseException:  # cancelled, too: no row will ever name what was stored
             await self._objects.delete(stored.key)
             raise
         if replaced is not None:

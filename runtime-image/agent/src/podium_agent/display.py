@@ -35,7 +35,7 @@ class Display:
         """Wait until a server has its display; one that does not get any is ended. Raises `DisplayError`."""
         try:
             number = await _read_number(server.number_from)
-        except BaseException:
+        except BaseException:  # cancelled, too: nobody else has it to stop
             server.stop()
             raise
         finally:

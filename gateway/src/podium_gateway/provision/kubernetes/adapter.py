@@ -101,7 +101,7 @@ class KubernetesProvisioner:
         except KubeError as error:
             self._let_go(held)
             raise refusal_of(error) from error
-        except BaseException:
+        except BaseException:  # cancelled, too: what nobody will wait for is not held
             self._let_go(held)
             raise
         finally:

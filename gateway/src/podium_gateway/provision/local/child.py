@@ -126,7 +126,7 @@ class AgentChild:
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )
-        except BaseException:
+        except BaseException:  # cancelled, too: a descriptor belongs to nobody else yet
             os.close(read)
             raise
         finally:
