@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from support.in_cluster import Json, Sessions, condition
+from support.waiting import until
 
 pytestmark = pytest.mark.cluster
 
@@ -59,9 +59,7 @@ def test_a_session_is_made_waited_for_reached_and_deleted(by_hand: Sessions) -> 
 
     with forwarded(by_hand, status["podName"], 6566) as url:
         assert "Chrome/" in read(f"{url}/json/version")["Browser"]
-        deadline = time.monotonic() + 20
-        while not any(each["url"] == page for each in read(f"{url}/json/list")):
-            assert time.monotonic() < deadline, "the start page"
+        until(lambda: any(each["url"] == page for each in read(f"{url}/json/list")), what="the start page", limit=20)
 
     by_hand("delete", "browsersession", NAME, "--timeout=60s")
     by_hand("wait", "--for=delete", f"pod/{status['podName']}", "--timeout=60s", limit=70)

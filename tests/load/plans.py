@@ -7,7 +7,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from load.storms import FLOORS, LATENCY, Outcome, Storm, cluster_with_pool, kill_and_restart, pss_mib, run_storm, supervised, warmed
+from load.storms import (
+    FLOORS,
+    LATENCY,
+    Outcome,
+    Storm,
+    api_server_away,
+    cluster_with_pool,
+    kill_and_restart,
+    pss_mib,
+    run_storm,
+    supervised,
+    warmed,
+)
 from podium_gateway.provision.kubernetes.routes import route_of
 from podium_kube.informer import Informer, Selection
 from support.fake_cluster import NAMESPACE, SESSIONS, FakeCluster
@@ -109,11 +121,16 @@ async def outage(folder: Path, scale: float) -> list[Found]:
         operator = await cluster.start_operator()
         await cluster.leads(operator)
         await warmed(cluster, 20)
-        back = asyncio.get_running_loop().create_future()
-        gone = _outage(cluster, after=starts // 4, seconds=seconds, back=back)
+        back = 0.0
+
+        async def away() -> None:
+            nonlocal back
+            await api_server_away(cluster, after=starts // 4, seconds=seconds)
+            back = asyncio.get_running_loop().time()
+
         async with supervised(cluster, operator):
-            outcome = await run_storm(cluster, Storm(starts=starts, rate=10.0, warm=20), meanwhile=gone)
-        late = max(cluster.ready_at.values()) - max(back.result(), max(cluster.created_at.values()))
+            outcome = await run_storm(cluster, Storm(starts=starts, rate=10.0, warm=20), meanwhile=away())
+        late = max(cluster.ready_at.values()) - max(back, max(cluster.created_at.values()))
     row = _lost(f"API server away for {seconds:.0f} s during {starts} creates", outcome, starts)
     detail = f"all Ready {late:.1f} s after it was back; the operator was started {len(cluster.operators)} times"
     return [Found(row.what, row.target, row.measured, row.reached, detail, row.wrong)]
@@ -159,15 +176,6 @@ async def route_bytes(cluster: FakeCluster) -> float:
         return (kept - tracemalloc.get_traced_memory()[0]) / max(1, sessions)
     finally:
         tracemalloc.stop()
-
-
-async def _outage(cluster: FakeCluster, *, after: int, seconds: float, back: "asyncio.Future[float]") -> None:
-    while len(cluster.created_at) < after:
-        await asyncio.sleep(0.01)
-    await cluster.kube.stop()
-    await asyncio.sleep(seconds)
-    await cluster.kube.start()
-    back.set_result(asyncio.get_running_loop().time())
 
 
 def _lost(what: str, outcome: Outcome, starts: int) -> Found:

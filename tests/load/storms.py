@@ -132,12 +132,23 @@ def operator_writes(cluster: FakeCluster, *, resource: str = "") -> int:
     return cluster.kube.count(OPERATOR, resource=resource) - left_out
 
 
+async def created(cluster: FakeCluster, count: int) -> None:
+    """Until so many sessions were created."""
+    await eventually(lambda: len(cluster.created_at) >= count, what=f"{count} creates", limit=120)
+
+
+async def api_server_away(cluster: FakeCluster, *, after: int, seconds: float) -> None:
+    """Stop the API server when so many sessions were created, for so long; pods go on meanwhile."""
+    await created(cluster, after)
+    await cluster.kube.stop()
+    await asyncio.sleep(seconds)
+    await cluster.kube.start()
+
+
 async def kill_and_restart(cluster: FakeCluster, operator: OperatorProcess, *, times: int, every: int) -> None:
     """SIGKILL the operator whenever so many more sessions were created, and start it again in the same place."""
     for number in range(1, times + 1):
-        due = number * every
-        while len(cluster.created_at) < due:
-            await asyncio.sleep(0.01)
+        await created(cluster, number * every)
         await operator.kill()
         operator = await cluster.start_operator(operator.identity)
 

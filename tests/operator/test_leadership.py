@@ -22,7 +22,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[FakeCluster]:
         yield cluster
 
 
-async def test_the_second_waits_and_takes_over_when_the_first_is_stopped(cluster: FakeCluster):
+async def one_leads_one_waits(cluster: FakeCluster) -> tuple[OperatorProcess, OperatorProcess]:
     first = await cluster.start_operator("operator-a")
     await cluster.leads(first)
     second = await cluster.start_operator("operator-b")
@@ -30,6 +30,11 @@ async def test_the_second_waits_and_takes_over_when_the_first_is_stopped(cluster
     await eventually(
         lambda: cluster.kube.count(OPERATOR, ("get",), resource="leases") > reads, what="the second asks for the Lease"
     )
+    return first, second
+
+
+async def test_the_second_waits_and_takes_over_when_the_first_is_stopped(cluster: FakeCluster):
+    first, second = await one_leads_one_waits(cluster)
     await cluster.create_session("one")
     await cluster.all_ready()
     assert not said(second, "operator_ready")
@@ -60,13 +65,7 @@ async def test_a_restarted_container_goes_on_without_waiting_for_itself(cluster:
 
 
 async def test_one_that_waits_for_the_lease_can_be_stopped(cluster: FakeCluster):
-    first = await cluster.start_operator("operator-a")
-    await cluster.leads(first)
-    second = await cluster.start_operator("operator-b")
-    reads = cluster.kube.count(OPERATOR, ("get",), resource="leases")
-    await eventually(
-        lambda: cluster.kube.count(OPERATOR, ("get",), resource="leases") > reads, what="the second asks for the Lease"
-    )
+    _, second = await one_leads_one_waits(cluster)
     assert await second.stop() == 0
 
 

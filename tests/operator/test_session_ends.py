@@ -20,26 +20,8 @@ from podium_operator.records import Exit, PodRecord, Trouble
 from podium_operator.session import GRACE, Known, SessionView, decide
 from podium_operator.statuses import Bound
 from podium_protocol.reasons import EndReason
-from podium_protocol.sessions import SandboxState
+from support.deciding import POOL, WARM, kinds, written
 from support.kinds import NOW, a_pod, a_pool, a_session
-
-POOL = a_pool()
-WARM = a_pod("default-1")
-SANDBOX = SandboxState(enabled=True, detail="as /proc says")
-
-
-def kinds(decision: Decision) -> list[type]:
-    return [type(action) for action in decision.actions]
-
-
-def written(decision: Decision):
-    (write,) = [action for action in decision.actions if isinstance(action, WriteStatus)]
-    return write.status
-
-
-def started(session, pod: PodRecord, **known):
-    return SessionView(session, POOL, pods=(pod,), known=Known(bound=Bound(pod.uid, sandbox=SANDBOX), **known))
-
 
 # --- running
 

@@ -3,11 +3,9 @@
 In small; `make load` does the same with 2,000 sessions and says how long they took.
 """
 
-import asyncio
 from pathlib import Path
 
-from load.storms import Storm, cluster_with_pool, kill_and_restart, run_storm, warmed
-from support.fake_cluster import FakeCluster
+from load.storms import Storm, api_server_away, cluster_with_pool, kill_and_restart, run_storm, warmed
 
 
 async def test_starts_under_refused_writes_and_dropped_watches(tmp_path: Path):
@@ -51,14 +49,7 @@ async def test_an_api_server_that_is_away(tmp_path: Path):
     async with cluster_with_pool(tmp_path, warm=10, sessions=1000) as cluster:
         await cluster.leads(await cluster.start_operator())
         await warmed(cluster, 10)
-        outcome = await run_storm(cluster, Storm(starts=60, rate=30, warm=10), meanwhile=outage(cluster, after=20, seconds=1.0))
+        outcome = await run_storm(
+            cluster, Storm(starts=60, rate=30, warm=10), meanwhile=api_server_away(cluster, after=20, seconds=1.0)
+        )
         assert outcome.wrong == []
-
-
-async def outage(cluster: FakeCluster, *, after: int, seconds: float) -> None:
-    """Stop the API server when so many sessions were created, for so long; pods go on meanwhile."""
-    while len(cluster.created_at) < after:
-        await asyncio.sleep(0.01)
-    await cluster.kube.stop()
-    await asyncio.sleep(seconds)
-    await cluster.kube.start()

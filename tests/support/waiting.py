@@ -1,6 +1,7 @@
 """Waiting for a thing that another process will make true, instead of sleeping for a guessed time."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, overload
 
@@ -32,3 +33,16 @@ async def eventually(look: Callable[[], Awaitable[T]] | Callable[[], T], *, what
                 await asyncio.sleep(_STEP)
     except TimeoutError:
         raise AssertionError(f"{what}: not within {limit:g} s; last seen: {seen!r}") from None
+
+
+def until(look: Callable[[], object], *, what: str, limit: float = LIMIT) -> None:
+    """Look again and again until it holds, where there is no event loop to leave free.
+
+    Raises:
+        AssertionError: it does not after `limit` seconds; says `what` was waited for.
+    """
+    deadline = time.monotonic() + limit
+    while not look():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {limit:g} s")
+        time.sleep(_STEP)

@@ -5,24 +5,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from podium_system.processes import HangDetector, as_child, descendants, facts, pids_of_user
+from support.waiting import until
 
 LIMIT = 10.0
-
-
-def until(look: Callable[[], bool], what: str) -> None:
-    """Look again and again, for so long."""
-    deadline = time.monotonic() + LIMIT
-    while not look():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 def alive(pid: int) -> bool:
@@ -79,7 +71,7 @@ def test_a_child_dies_when_its_parent_is_killed(script: str):
         (child,) = said(parent)
         assert alive(child)
         parent.kill()
-        until(lambda: not alive(child), "the child is dead")
+        until(lambda: not alive(child), what="the child is dead", limit=LIMIT)
 
 
 def test_a_parent_that_is_gone_already_is_followed_at_once():
@@ -128,7 +120,7 @@ def test_a_process_may_have_any_name(tmp_path: Path):
     program = tmp_path / "a) Z (b"
     shutil.copy(shutil.which("sleep") or "", program)
     with subprocess.Popen([program, "300"]) as process:
-        until(lambda: "a) Z (b" in Path(f"/proc/{process.pid}/stat").read_text(), "it runs under its own name")
+        until(lambda: "a) Z (b" in Path(f"/proc/{process.pid}/stat").read_text(), what="it runs under its own name", limit=LIMIT)
         found = facts(process.pid)
         assert found is not None
         assert (found.parent, found.alive) == (os.getpid(), True)
@@ -143,12 +135,12 @@ def test_a_stopped_process_is_stopped_and_a_zombie_is_not_alive():
         return "" if found is None else found.state
 
     os.kill(process.pid, signal.SIGSTOP)
-    until(lambda: state() == "T", "stopped")
+    until(lambda: state() == "T", what="stopped", limit=LIMIT)
     stopped = facts(process.pid)
     assert stopped is not None
     assert (stopped.stopped, stopped.alive) == (True, True)
     os.kill(process.pid, signal.SIGKILL)
-    until(lambda: state() == "Z", "a zombie")
+    until(lambda: state() == "Z", what="a zombie", limit=LIMIT)
     assert not alive(process.pid)
     assert process.pid not in [each.pid for each in descendants(os.getpid())]
     process.wait()
@@ -157,7 +149,7 @@ def test_a_stopped_process_is_stopped_and_a_zombie_is_not_alive():
 
 def test_descendants_come_parents_first():
     with subprocess.Popen(["sh", "-c", "sh -c 'sleep 300; :'; :"]) as process:
-        until(lambda: len(descendants(process.pid)) == 2, "shell and sleep are there")
+        until(lambda: len(descendants(process.pid)) == 2, what="shell and sleep are there", limit=LIMIT)
         below = descendants(process.pid)
         assert [each.parent for each in below] == [process.pid, below[0].pid]
         for each in below:
