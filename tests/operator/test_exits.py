@@ -18,6 +18,11 @@ def said(reason: str, code: int, message: str = "why") -> Exit:
     return Exit(code, "Error", json.dumps({"reason": reason, "message": message}))
 
 
+def after_a_page_ran_out_of_memory(reason: str, code: int) -> Exit:
+    """The kubelet's word is then that for the whole container, also when the agent ends it in its own time."""
+    return Exit(code, "OOMKilled", said(reason, code).message)
+
+
 @pytest.mark.parametrize(
     ("pod", "reason"),
     [
@@ -30,6 +35,19 @@ def said(reason: str, code: int, message: str = "why") -> Exit:
         (a_pod(phase="Failed", exit=KILLED), EndReason.AGENT_CRASHED),
         (a_pod(phase="Failed", exit=OOM), EndReason.OUT_OF_MEMORY),
         (a_pod(phase="Running", exit=OOM), EndReason.OUT_OF_MEMORY),
+        (a_pod(phase="Succeeded", exit=after_a_page_ran_out_of_memory("Requested", 0)), EndReason.REQUESTED),
+        (a_pod(phase="Failed", exit=after_a_page_ran_out_of_memory("IdleTimeout", 10)), EndReason.IDLE_TIMEOUT),
+        (a_pod(phase="Failed", exit=Exit(10, "OOMKilled", "")), EndReason.IDLE_TIMEOUT),
+        (a_pod(phase="Failed", exit=after_a_page_ran_out_of_memory("BrowserCrashed", 21)), EndReason.BROWSER_CRASHED),
+        (a_pod(phase="Failed", exit=after_a_page_ran_out_of_memory("OutOfMemory", 22)), EndReason.OUT_OF_MEMORY),
+        (
+            a_pod(
+                phase="Failed", exit=after_a_page_ran_out_of_memory("Evicted", 13), disrupted=Trouble("EvictionByEvictionAPI", "")
+            ),
+            EndReason.EVICTED,
+        ),
+        (a_pod(phase="Failed", exit=Exit(1, "OOMKilled", "MemoryError")), EndReason.OUT_OF_MEMORY),
+        (a_pod(phase="Failed", exit=OOM, disrupted=Trouble("EvictionByEvictionAPI", "")), EndReason.OUT_OF_MEMORY),
         (a_pod(phase="Failed", exit=said("NoSuchReason", 21)), EndReason.BROWSER_CRASHED),
         (a_pod(phase="Failed", exit=TOLD_TO_STOP, failed=Trouble("DeadlineExceeded", "")), EndReason.LIFETIME_EXCEEDED),
         (a_pod(phase="Failed", exit=TOLD_TO_STOP, disrupted=Trouble("EvictionByEvictionAPI", "drained")), EndReason.EVICTED),
@@ -55,6 +73,14 @@ def said(reason: str, code: int, message: str = "why") -> Exit:
         "the agent was killed",
         "the kernel killed it",
         "the kernel killed it and the pod does not know yet",
+        "asked to end after a page's end",
+        "idle after a page's end",
+        "idle after a page's end, in a code alone",
+        "browser died after a page's end",
+        "browser ran out of memory after a page",
+        "drained after a page's end",
+        "the agent had no memory to say a word",
+        "the kernel killed it while it was drained",
         "a word of a newer agent",
         "the kubelet's deadline",
         "eviction API",

@@ -40,11 +40,13 @@ def end_of(pod: PodRecord) -> End:
         if trouble is not None and trouble.reason in _LOST:
             return End(EndReason.NODE_LOST, trouble.message or f"its node {pod.node} is gone")
     if pod.exit is not None:
-        if pod.exit.reason == "OOMKilled":
-            return End(EndReason.OUT_OF_MEMORY, "the pod used more memory than its limit")
         if pod.exit.reason in _LOST:
             return End(EndReason.NODE_LOST, f"its node {pod.node} lost the container")
         said = _said(pod.exit)
+        # The kubelet says this of every container in which the kernel has ever killed something for want of memory, and a
+        # page's process is no session's end. An agent that could still say its word knows which process it was.
+        if pod.exit.reason == "OOMKilled" and said.reason is EndReason.AGENT_CRASHED:
+            return End(EndReason.OUT_OF_MEMORY, "the pod used more memory than its limit")
         # An agent that was told to stop ends in an orderly way; by whom it was told, only Kubernetes knows.
         if said.reason is not EndReason.EVICTED and (said.reason is not EndReason.AGENT_CRASHED or pod.disrupted is None):
             return said
