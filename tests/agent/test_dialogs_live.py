@@ -1,14 +1,34 @@
 """Dialogs stop a page. Nobody there: dismissed after a second. A client there: the client's."""
 
+import html
+
 import pytest
 
-from podium_protocol.errors import AgentErrorCode
-from podium_protocol.operations import Navigate, Screenshot
+from podium_protocol.errors import AgentErrorBody, AgentErrorCode
+from podium_protocol.operations import Action, Navigate, Screenshot
 from support.agent import Agent
 from support.inline import Inline
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+AGAIN = "for (let n = 0; n < 30; n++) alert('in the way')"
+"""A dialog, and another one whenever it is declined: whoever comes late, on a machine that stalls, meets one as well."""
+
+
+async def click(agent: Agent, page: str) -> tuple[AgentErrorCode, str, object]:
+    """Click on the page's button, which is refused: why, and whether it may have been done."""
+    answer = await agent.call("POST", "/operations/action", Action(kind="click", target="button", page=page))
+    assert answer.status_code == 409, answer.text
+    refused = AgentErrorBody.model_validate_json(answer.content)
+    return refused.code, refused.message, refused.details.get("begun")
+
+
+async def close(agent: Agent, page: str) -> None:
+    async with agent.client() as client:
+        await client.command("Target.closeTarget", {"targetId": page})
+    await eventually(lambda: agent.receiver.of("page.closed", target=page), what="the page's end")
 
 
 @pytest.mark.parametrize(
@@ -18,12 +38,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 )
 async def test_a_dialog_that_nobody_attends_is_declined_and_the_page_goes_on(agent: Agent, site: Inline, call: str, answer: object):
     site.said.clear()
-    script = f"setTimeout(() => {{ const said = {call}; {site.tell('[said ?? null]')} }}, 100)"
-    page = (await agent.navigate(site.page(f"<script>{script}</script>"), new_tab=True)).page
+    script = f"const said = {call}; {site.tell('[said ?? null]')}"
+    page = (
+        await agent.navigate(site.page(f"<button>b</button><script>onclick = () => {{ {script} }}</script>"), new_tab=True)
+    ).page
+    kind = call[: call.index("(")]
+    code, message, begun = await click(agent, page)
+    assert (code, f"{kind}: something" in message, begun) == (AgentErrorCode.DIALOG_OPEN, True, True)
+    assert "it is declined within a second" in message
+    assert "the action may have been done already" in message
     assert await site.next() == [answer]
-    receiver = agent.receiver
-    (opened,) = await eventually(lambda: receiver.of("dialog.opened", kind=call[: call.index("(")]), what="the event")
+    (opened,) = await eventually(lambda: agent.receiver.of("dialog.opened", kind=kind), what="the event")
     assert (opened.data["text"], opened.data["target"]) == ("something", page)
+    assert await agent.screenshot(page=page)
 
 
 async def test_an_operation_that_meets_a_dialog_says_what_it_says(agent: Agent, site: Inline):
@@ -33,15 +60,25 @@ async def test_an_operation_that_meets_a_dialog_says_what_it_says(agent: Agent, 
     assert "stay a while" in answer.json()["message"]
 
 
+async def test_a_click_that_leads_to_a_dialog_says_that_it_may_have_been_done(agent: Agent, site: Inline):
+    """The dialog is the next page's: the click itself has been answered by then."""
+    there = html.escape(site.page("<script>alert('welcome')</script>"))
+    page = (await agent.navigate(site.page(f'<a href="{there}"><button>b</button></a>'), new_tab=True)).page
+    code, message, begun = await click(agent, page)
+    assert (code, "alert: welcome" in message, begun) == (AgentErrorCode.DIALOG_OPEN, True, True)
+    assert "the action may have been done already" in message
+
+
 async def test_an_operation_on_a_page_behind_a_dialog_does_not_wait(agent: Agent, site: Inline):
-    script = "setTimeout(() => { alert('in the way'); console.log('away') }, 50)"
-    await agent.navigate(site.page(f"<script>{script}</script>"), new_tab=True)
-    await eventually(lambda: agent.receiver.of("dialog.opened", text="in the way"), what="the dialog")
-    answer = await agent.call("POST", "/operations/screenshot", Screenshot())
+    page = (await agent.navigate(site.page(f'<button onclick="{AGAIN}">b</button>'), new_tab=True)).page
+    assert (await click(agent, page))[2] is True
+    code, message, begun = await click(agent, page)
+    assert (code, "alert: in the way" in message, begun) == (AgentErrorCode.DIALOG_OPEN, True, False)
+    assert "the action was not done: try it again then" in message
+    answer = await agent.call("POST", "/operations/screenshot", Screenshot(page=page))
     assert (answer.status_code, answer.json()["code"]) == (409, AgentErrorCode.DIALOG_OPEN)
     assert "in the way" in answer.json()["message"]
-    await eventually(lambda: "away" in agent.receiver.texts(), what="it has been dismissed")
-    assert await agent.screenshot()
+    await close(agent, page)
 
 
 async def test_a_page_that_asks_to_stay_is_left(agent: Agent, site: Inline):
@@ -76,9 +113,7 @@ async def test_a_dialog_is_its_clients_and_ours_once_the_client_has_left(agent: 
 
 
 async def test_the_dialog_of_a_closed_page_is_gone(agent: Agent, site: Inline):
-    page = (await agent.navigate(site.page("<script>setTimeout(() => alert('closing'), 50)</script>"), new_tab=True)).page
-    await eventually(lambda: agent.receiver.of("dialog.opened", text="closing"), what="the dialog")
-    async with agent.client() as client:
-        await client.command("Target.closeTarget", {"targetId": page})
-    await eventually(lambda: agent.receiver.of("page.closed", target=page), what="the page's end")
+    page = (await agent.navigate(site.page(f'<button onclick="{AGAIN}">b</button>'), new_tab=True)).page
+    await click(agent, page)
+    await close(agent, page)
     assert await agent.screenshot()

@@ -23,6 +23,8 @@ from support.serving import serving
 _visits = itertools.count()
 """Makes each address new, so that Playwright can be waited for until it is there too."""
 PAGES = Path(__file__).parent / "pages" / "trees"
+LIMITS = (0.6, 4.0, 30.0)
+"""Seconds for an operation that is going to fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,19 @@ class Driven:
 
     async def refused(self, kind: str, target: str | None = None, **fields: object) -> tuple[AgentErrorCode, str]:
         """An action that has to fail: why."""
-        fields.setdefault("timeout", 0.6)
-        answer = await self.ask("action", Action(kind=kind, target=target, **fields))
-        assert answer.status_code != 200, answer.text
-        body = AgentErrorBody.model_validate_json(answer.content)
+        body = await self.refusal("action", Action(kind=kind, target=target, **fields))
         return body.code, body.message
+
+    async def refusal(self, name: str, request: BaseModel) -> AgentErrorBody:
+        """An operation that has to fail, soon. A machine that stalls hears only that its time is over, and asks again with more."""
+        given = "timeout" in request.model_fields_set
+        for copy in [request] if given else [request.model_copy(update={"timeout": limit}) for limit in LIMITS]:
+            answer = await self.ask(name, copy)
+            assert answer.status_code != 200, answer.text
+            body = AgentErrorBody.model_validate_json(answer.content)
+            if body.code is not AgentErrorCode.TIMEOUT:
+                break
+        return body
 
     async def tree(self, **fields: object) -> AccessibilityTree:
         """The page's tree."""

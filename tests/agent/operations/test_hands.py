@@ -173,22 +173,6 @@ async def test_an_answer_says_what_was_hit(driven: Driven, name: str):
     assert (await driven.act(kind, target, **fields)).element == hit
 
 
-async def test_a_click_that_opens_a_dialog_says_what_it_says(driven: Driven):
-    await driven.show(
-        '<button onclick="alert(\'Stop here\'); window.after = 1">Alert</button><button id=c onclick="window.said = '
-        "confirm('Sure?')\">Confirm</button>"
-    )
-    code, message = await driven.refused("click", "button", timeout=5)
-    assert (code, "alert: Stop here" in message) == (AgentErrorCode.DIALOG_OPEN, True)
-    assert "the action may have been done already" in message
-    code, message = await driven.refused("click", "button", timeout=5)  # it is still there
-    assert (code, "the action was not done: try it again then" in message) == (AgentErrorCode.DIALOG_OPEN, True)
-    assert "it is declined within a second" in message
-    await driven.page.wait_for_function("window.after === 1")
-    assert (await driven.refused("click", "#c", timeout=5))[1].count("confirm: Sure?") == 1
-    await driven.page.wait_for_function("window.said === false")
-
-
 async def test_scrolling_the_page_and_boxes(driven: Driven):
     await driven.show(
         "<div id=box style='height: 100px; overflow: auto'><p id=p style='height: "

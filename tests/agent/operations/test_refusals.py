@@ -16,7 +16,7 @@ REFUSED = {
     "nothing there": ("click", "#none", {}, "<p>", FOUND, 'nothing on the page matches "#none"'),
     "no selector": ("click", "a[", {}, "<p>", REQUEST, '"a[" is neither a CSS selector nor a ref'),
     "no such ref": ("click", "e99", {}, "<p>", AgentErrorCode.REF_GONE, "there is no ref e99 on this page; read its tree again"),
-    "display none": ("click", "b", {}, "<b hidden>x</b>", USABLE, "<b> is not visible (it has display: none), after 0."),
+    "display none": ("click", "b", {}, "<b hidden>x</b>", USABLE, "<b> is not visible (it has display: none), after "),
     "invisible": (
         "hover",
         "b",

@@ -39,26 +39,27 @@ class Actor:
         """Do it, and wait for the document that it leads to, if it does."""
         async with self._pages.page(request.page, limit=request.timeout) as page:
             self._pages.targets.activate(page.target)
-            earlier = self._loads.on(page)
-            element = await self._begin(page, request)
-            # One turn through the renderer: a navigation that the action asked for has been announced by then. Not one task of the
-            # page's: after a click those wait for the next frame.
-            await page.command("Runtime.evaluate", {"expression": "0"})
-            load = self._loads.on(page)
-            if load is not None and load is not earlier:
-                await page.within(_wait(load.over, min(SETTLE, request.timeout / 2)))
+            # What the page's script does alone may have been done when a dialog comes; input has not, before it is sent.
+            page.begun = page.begun and request.kind in _BY_SCRIPT
+            try:
+                element = await self._complete(page, request)
+            except AgentError as error:
+                if error.code is not AgentErrorCode.DIALOG_OPEN:
+                    raise
+                how = "the action may have been done already" if page.begun else "the action was not done: try it again then"
+                raise AgentError(error.code, f"{error.message}; {how}", begun=page.begun) from error
             return Acted(kind=request.kind, page=page.target.id, url=page.target.url, element=element)
 
-    async def _begin(self, page: Page, request: Action) -> str | None:
-        # What the page's script does alone may have been done when a dialog comes; input has not, before it is sent.
-        page.begun = page.begun and request.kind in _BY_SCRIPT
-        try:
-            return await self._do(page, request)
-        except AgentError as error:
-            if error.code is not AgentErrorCode.DIALOG_OPEN:
-                raise
-            how = "the action may have been done already" if page.begun else "the action was not done: try it again then"
-            raise AgentError(error.code, f"{error.message}; {how}", begun=page.begun) from error
+    async def _complete(self, page: Page, request: Action) -> str | None:
+        earlier = self._loads.on(page)
+        element = await self._do(page, request)
+        # One turn through the renderer: a navigation that the action asked for has been announced by then. Not one task of the
+        # page's: after a click those wait for the next frame.
+        await page.command("Runtime.evaluate", {"expression": "0"})
+        load = self._loads.on(page)
+        if load is not None and load is not earlier:
+            await page.within(_wait(load.over, min(SETTLE, request.timeout / 2)))
+        return element
 
     async def _do(self, page: Page, request: Action) -> str | None:
         """Do it; the answer says to which element, if to one."""
