@@ -14,8 +14,8 @@ run: ## set up what is missing, then serve on 127.0.0.1:8080 (PORT, PODIUM_HOME)
 test: ## set up what is missing, then run every test this machine can run
 	@exec scripts/python scripts/test.py $(ARGS)
 
-check: ## format, lint, types, import contracts, generated files, unit tests
-	@exec scripts/python scripts/check.py
+check: ## format, lint, types, import contracts, generated files, unit tests (ARGS=--static leaves those out)
+	@exec scripts/python scripts/check.py $(ARGS)
 
 fmt: ## format, and fix what ruff can fix
 	@scripts/python scripts/environment.py
