@@ -32,7 +32,7 @@ async def session(*options: str, **attach: object) -> AsyncIterator[Agent]:
         pids = [agent.process.pid, *(child.pid for child in descendants(agent.process.pid))]
         yield agent
         await agent.process.wait()
-        await eventually(lambda: living(pids) == [], what="no process is left", limit=10)
+        await eventually(lambda: living(pids) == [], what="no process is left")
         if agent.process.returncode == -signal.SIGKILL:
             return  # what a killed agent leaves in the file system is for whoever started it
         assert not agent.folder.exists()
@@ -45,9 +45,9 @@ def living(pids: list[int]) -> list[int]:
     return [pid for pid in pids if (found := facts(pid)) is not None and found.alive]
 
 
-async def over(agent: Agent, reason: EndReason, *words: str, limit: float = 20.0) -> None:
+async def over(agent: Agent, reason: EndReason, *words: str) -> None:
     """Wait for its end and check what it says of it, by exit code and in writing."""
-    found, written = await agent.over(limit=limit)
+    found, written = await agent.over()
     assert (found, written["reason"]) == (reason, reason)
     for word in words:
         assert word in written["message"]
@@ -76,21 +76,25 @@ async def test_nobody_uses_it():
 
 
 async def test_pings_and_operations_are_use_and_an_idle_client_is_not(site: Inline):
-    async with session("--headless", idle_timeout=1.5) as agent, agent.client() as client:
-        used = time.monotonic() + 2.5
+    # A timeout that outlasts a machine's stalls; use shows in how long the agent says it has been idle.
+    async with session("--headless", idle_timeout=5) as agent, agent.client():
 
-        async def used_for_a_while() -> bool:
-            await agent.call("POST", "/ping")
-            return time.monotonic() > used
+        async def idle() -> float:
+            return (await agent.status()).idle_seconds
 
-        await eventually(used_for_a_while, what="longer than it may be idle")
-        await client.command("Browser.getVersion")
-        assert (await agent.status()).idle_seconds < 1.5
+        async def unused() -> bool:
+            return await idle() > 0.2
+
+        for use in (agent.call("POST", "/ping"), agent.navigate(site.page("used"))):
+            await eventually(unused, what="a moment without use, under a client that is silent")
+            begun = time.monotonic()
+            await use
+            assert await idle() <= time.monotonic() - begun
         await over(agent, EndReason.IDLE_TIMEOUT)
 
 
 async def test_the_last_client_leaves():
-    limits = {"on_last_disconnect": DisconnectPolicy.TERMINATE, "disconnect_grace": 0.3}
+    limits = {"on_last_disconnect": DisconnectPolicy.TERMINATE, "disconnect_grace": 3}
     async with session("--headless", **limits) as agent:
         async with agent.client() as first:
             async with agent.client():
@@ -195,5 +199,5 @@ async def test_devtools_can_have_a_port_of_their_own_choosing_and_no_sandbox_whe
             False,
             "started without Chromium's sandbox: it was switched off",
         )
-        with socket.create_connection(("127.0.0.1", port), timeout=5):
+        with socket.create_connection(("127.0.0.1", port), timeout=20):
             pass

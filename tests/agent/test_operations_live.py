@@ -16,7 +16,7 @@ from podium_protocol.operations import Action, Navigate, ReadTree, Screenshot, S
 from podium_protocol.sessions import SessionContext, Viewport
 from support.agent import Agent, running_agent
 from support.inline import Inline
-from support.waiting import eventually
+from support.waiting import LIMIT, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -67,9 +67,7 @@ async def test_a_redirect_leads_to_where_it_leads(agent: Agent, site: Inline):
 
 async def test_a_page_that_sends_the_browser_on_before_it_has_loaded(agent: Agent, site: Inline):
     end = site.page("<title>the end</title>")
-    navigated = await agent.navigate(
-        site.page(f"<script>location.replace({json.dumps(end)})</script><img src='/hang/image'>"), timeout=5
-    )
+    navigated = await agent.navigate(site.page(f"<script>location.replace({json.dumps(end)})</script><img src='/hang/image'>"))
     assert navigated.url == end
 
 
@@ -100,13 +98,16 @@ async def test_a_page_that_does_not_come_in_time(agent: Agent, site: Inline):
 
 
 async def test_operations_on_one_page_take_turns_and_a_turn_that_never_comes_is_a_timeout(agent: Agent, site: Inline):
-    await agent.navigate(site.page("turns"))
+    page = (await agent.navigate(site.page("turns"), new_tab=True)).page
     site.asked.clear()
-    first = asyncio.create_task(navigate(agent, f"{site.url}/hang/turn", timeout=1))
+    first = asyncio.create_task(navigate(agent, f"{site.url}/hang/turn", page=page, timeout=60))
     await eventually(lambda: site.asked, what="the first has its turn")
-    assert code(await navigate(agent, site.page("x"), timeout=0.2)) == (504, AgentErrorCode.TIMEOUT)
-    assert code(await first) == (504, AgentErrorCode.TIMEOUT)
-    assert (await agent.navigate(site.page("after"))).status == 200
+    assert code(await navigate(agent, site.page("x"), page=page, timeout=0.2)) == (504, AgentErrorCode.TIMEOUT)
+    next_one = asyncio.create_task(navigate(agent, site.page("after"), page=page))
+    async with agent.client(f"/cdp/page/{page}") as client:
+        await client.command("Page.stopLoading")
+    assert code(await first) == (502, AgentErrorCode.NAVIGATION_FAILED)
+    assert (await next_one).status_code == 200
 
 
 async def test_a_new_tab_is_the_active_page_and_the_other_can_be_named(agent: Agent, site: Inline):
@@ -143,7 +144,7 @@ async def test_a_page_that_closes_meanwhile_ends_its_operation(agent: Agent, sit
     await eventually(lambda: site.asked, what="the navigation has begun")
     async with agent.client() as client:
         await client.command("Target.closeTarget", {"targetId": page})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT):
         assert code(await waiting) == (404, AgentErrorCode.PAGE_NOT_FOUND)
 
 
@@ -209,7 +210,7 @@ async def test_a_page_that_crashes_under_an_operation_ends_it(agent: Agent, site
     waiting = asyncio.create_task(navigate(agent, site.page("<img src='/hang/crash'>"), page=page, timeout=60))
     await eventually(lambda: site.asked, what="the page is loading")
     await crash(agent, page)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT):
         assert code(await waiting) == (502, AgentErrorCode.PAGE_CRASHED)
 
 

@@ -29,8 +29,6 @@ pytestmark = pytest.mark.browser
 
 GRACE = 3
 """Seconds for which a session waits for a client to come back."""
-HANG_LIMIT = 10.0
-"""Seconds within which a hang must be known."""
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +82,7 @@ async def test_a_kill_ends_the_session_with_its_reason_and_leaves_nothing(kill: 
 
         watch = Stopwatch()
         os.kill(victim(traces), number)
-        ended = await end_of(gateway, session, limit=HANG_LIMIT)
+        ended = await end_of(gateway, session)
         watch.say(f"seconds until the end after {kill}")
 
         assert (ended["status"], ended["reason"]) == ("failed", reason)

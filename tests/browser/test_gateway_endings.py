@@ -28,11 +28,6 @@ from support.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
-GRACE = 3
-"""Seconds for which a session waits for a client to come back."""
-HANG_LIMIT = 10.0
-"""Seconds within which a hang must be known."""
-
 
 @pytest.fixture
 def home() -> Iterator[Path]:

@@ -24,8 +24,9 @@ from podium_protocol.signing import RequestSigner, SignedFor
 from podium_system.processes import descendants
 from support.cdp import RawClient
 from support.receiver import Receiver, end_of, receiving
+from support.waiting import LIMIT
 
-START_LIMIT = 40.0
+START_LIMIT = 90.0
 """Seconds until an agent says that it is ready; 1 s is usual."""
 _uids = itertools.count(61_000 + os.getpid() % 1000 * 4)
 """Users that no other test run on this machine has, probably; they need no entry in the user database."""
@@ -134,7 +135,7 @@ class Agent:
         await self.call("POST", "/end", EndRequest())
         return await self.over()
 
-    async def over(self, *, limit: float = 20.0) -> tuple[EndReason, dict[str, str]]:
+    async def over(self, *, limit: float = LIMIT) -> tuple[EndReason, dict[str, str]]:
         """Wait until the process has ended; the reason that its exit code means, and what it wrote down."""
         async with asyncio.timeout(limit):
             code = await self.process.wait()

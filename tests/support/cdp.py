@@ -9,10 +9,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from support.waiting import eventually
-
-LIMIT = 20.0
-"""Seconds for one answer."""
+from support.waiting import LIMIT, eventually
 
 
 class RawClient:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO
 
-START_LIMIT = 30.0
+START_LIMIT = 90.0
 """Seconds until DevTools listens; 1 s is usual, a loaded two-core machine has needed 8."""
 _LISTENING = re.compile(r"DevTools listening on (ws://\S+)")
 

@@ -4,12 +4,12 @@ import time
 from typing import Any
 
 from support.podium import Podium
-from support.waiting import eventually
+from support.waiting import LIMIT, eventually
 
 _OVER = {"completed", "failed", "cancelled"}
 
 
-async def end_of(podium: Podium, session_id: str, *, limit: float = 20.0) -> dict[str, Any]:
+async def end_of(podium: Podium, session_id: str, *, limit: float = LIMIT) -> dict[str, Any]:
     """The session's record once its run is over."""
 
     async def over() -> dict[str, Any] | None:

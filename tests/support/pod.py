@@ -18,7 +18,7 @@ from podium_protocol.sessions import BindRequest
 from podium_protocol.signing import RequestSigner, SignedFor
 from support.agent import Agent, agent_folder
 from support.receiver import Receiver
-from support.waiting import eventually
+from support.waiting import LIMIT, eventually
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Pod:
             return (await self.agent.http.get("/healthz")).status_code == 200
         return False
 
-    async def over(self, *, limit: float = 20.0) -> tuple[EndReason, str]:
+    async def over(self, *, limit: float = LIMIT) -> tuple[EndReason, str]:
         """Wait until its container has ended: the reason by its exit code and the message, which have to agree."""
         async with asyncio.timeout(limit):
             code = await self.agent.process.wait()
@@ -85,7 +85,7 @@ async def pod(*, ready: bool = True, **environment: str) -> AsyncIterator[Pod]:
                 agent = Agent(process, socket, session, Receiver(folder / "gateway.sock"), signer, subject, http)
                 running = Pod(agent, termination_log, log)
                 if ready:
-                    await eventually(running.healthy, what="the agent is healthy", limit=40)
+                    await eventually(running.healthy, what="the agent is healthy")
                 yield running
         finally:
             if process.returncode is None:

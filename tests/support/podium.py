@@ -19,9 +19,9 @@ from urllib.parse import urlencode
 import httpx
 
 from podium_gateway.settings import Settings
+from podium_system.processes import facts
 
-START_LIMIT = 60.0
-STOP_LIMIT = 45.0
+STOP_LIMIT = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,12 @@ class LocalPodium(Podium):
         return done.stdout
 
     def left(self) -> Left:
-        """Everything of sessions and warm browsers that is there now."""
+        """Everything of sessions and warm browsers that is there now; what a gateway keeps for its next cold start is neither."""
         sessions, agents = self.runtime / "sessions", self.runtime / "agents"
         folders = tuple(sorted(path.name for path in sessions.iterdir())) if sessions.exists() else ()
         self._displays.update(_numbers(sessions))
         return Left(
-            processes=tuple(_processes(self.runtime)),
+            processes=tuple(_processes(self.runtime, gateway=self.process.pid)),
             folders=folders,
             sockets=tuple(sorted(path.name for path in agents.iterdir())) if agents.exists() else (),
             displays=tuple(sorted(number for number in self._displays if display_is_stale(number))),
@@ -141,7 +141,16 @@ def display_is_stale(number: int) -> bool:
     return False
 
 
-def _processes(runtime: Path) -> Iterator[str]:
+def is_spare(pid: int, *, gateway: int) -> bool:
+    """Whether it is the agent that the gateway keeps for its next cold start: it still has the input by which it is told to begin."""
+    now = facts(pid)
+    try:
+        return now is not None and now.parent == gateway and os.readlink(f"/proc/{pid}/fd/0").startswith("pipe:")
+    except OSError:
+        return False
+
+
+def _processes(runtime: Path, *, gateway: int) -> Iterator[str]:
     """Living processes that name the runtime folder, in their command line or environment: agents and all below them."""
     marker = os.fsencode(runtime) + b"/"
     for name in os.listdir("/proc"):
@@ -149,7 +158,8 @@ def _processes(runtime: Path) -> Iterator[str]:
             continue
         try:
             command = Path("/proc", name, "cmdline").read_bytes()
-            if marker in command or marker in Path("/proc", name, "environ").read_bytes():
+            named = marker in command or marker in Path("/proc", name, "environ").read_bytes()
+            if named and not is_spare(int(name), gateway=gateway):
                 yield f"{name} {command[:80].decode(errors='replace')}"
         except OSError:
             continue

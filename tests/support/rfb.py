@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection
 
-LIMIT = 15.0
+LIMIT = 60.0
 """Seconds for one message of the server."""
 
 

@@ -7,8 +7,8 @@ from typing import TypeVar, overload
 
 T = TypeVar("T")
 
-LIMIT = 20.0
-"""Seconds; what is waited for here takes well under one on an idle machine."""
+LIMIT = 60.0
+"""Seconds; what is waited for here takes well under one on an idle machine, and many on one that has other work."""
 _STEP = 0.05
 
 

@@ -14,7 +14,7 @@ import pytest
 from podium_system.processes import HangDetector, as_child, descendants, facts, pids_of_user
 from support.waiting import until
 
-LIMIT = 10.0
+LIMIT = 60.0
 
 
 def alive(pid: int) -> bool:

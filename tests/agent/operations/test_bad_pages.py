@@ -87,8 +87,14 @@ async def test_a_site_that_never_answers(agent: Agent, site: Inline):
 
 
 async def test_a_page_whose_picture_never_comes(agent: Agent, site: Inline):
+    site.asked.clear()
     page = site.page("<title>early</title><button onclick='document.title = 1'>b</button><img src='/hang/i'>")
-    assert await refused(agent, "navigate", Navigate(url=page, timeout=1)) is AgentErrorCode.TIMEOUT
+
+    async def came() -> bool:
+        assert await refused(agent, "navigate", Navigate(url=page, timeout=1)) is AgentErrorCode.TIMEOUT
+        return "/hang/i" in site.asked  # and not late itself, on a machine that stalls
+
+    await eventually(came, what="the page without its picture")
     answer = await ask(agent, "action", Action(kind="click", target="button", timeout=60))  # far below 60 s, see pytest's limit
     assert answer.status_code == 200
     assert await agent.evaluate("document.title") == "1"
@@ -128,8 +134,15 @@ async def test_a_download_leaves_the_page_where_it_was(agent: Agent, site: Inlin
 
 
 async def test_a_script_that_never_ends(agent: Agent, site: Inline):
-    await agent.navigate(site.page("<!doctype html><title>busy</title><button onclick='for (;;);'>b</button>"))
-    assert await refused(agent, "action", Action(kind="click", target="button", timeout=1)) is AgentErrorCode.TIMEOUT
+    site.said.clear()
+    busy = "const tell = new XMLHttpRequest(); tell.open('POST', '/tell', false); tell.send('1'); for (;;);"
+    await agent.navigate(site.page(f'<!doctype html><title>busy</title><button onclick="{busy}">b</button>'))
+
+    async def clicked() -> bool:
+        assert await refused(agent, "action", Action(kind="click", target="button", timeout=1)) is AgentErrorCode.TIMEOUT
+        return bool(site.said)
+
+    await eventually(clicked, what="the script runs")
     for name, request in READING:
         assert await refused(agent, name, request) is AgentErrorCode.TIMEOUT
     await is_usable(agent, site)
