@@ -16,6 +16,7 @@ from podium_gateway.settings import Settings
 from podium_gateway.store.keys import User
 from support.gateway import Rig, gateway_rig
 from support.store import NOW
+from support.waiting import eventually
 
 
 @pytest.fixture
@@ -65,8 +66,10 @@ async def test_the_log_has_the_template_and_neither_token_nor_id(rig: Rig, caplo
     with caplog.at_level(logging.INFO):
         async with rig.client(None) as http:
             answer = await http.get("/api/sessions/private-name", params={"token": key}, headers={"x-request-id": "mine-1"})
+        [record] = await eventually(  # it is written behind the answer
+            lambda: [each for each in caplog.records if each.getMessage() == "request"], what="the line of the request"
+        )
     assert answer.headers["x-request-id"] == "mine-1"
-    record = next(each for each in caplog.records if each.getMessage() == "request")
     assert (record.__dict__["route"], record.__dict__["status"]) == ("/api/sessions/{session_id}", 200)
     said = " ".join(str(each.__dict__) for each in caplog.records if each.name.startswith("podium"))
     assert key not in said

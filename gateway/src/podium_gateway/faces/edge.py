@@ -3,6 +3,7 @@
 The log says the route's template, not the path: ids are in other events, and queries may hold tokens.
 """
 
+import asyncio
 import ipaddress
 import json
 import logging
@@ -103,19 +104,24 @@ class Edge:
             body = {"detail": f"an internal error; the log knows more under {request_id}", "code": "internal"}
             await _answer(observed, 500, json.dumps(body).encode())
         finally:
-            self._metrics.answered(status or 500)
-            route = _template(scope)
-            log.log(
-                logging.DEBUG if route in _PROBES and status == 200 else logging.INFO,
-                "request",
-                extra={
-                    "method": scope["method"],
-                    "route": route,
-                    "status": status,
-                    "ms": round((time.perf_counter() - began) * 1000, 1),
-                    "request": request_id,
-                },
-            )
+            took = time.perf_counter() - began
+            # uvloop sends what was written at the end of the loop's turn: what need not come before the answer waits for the next.
+            asyncio.get_running_loop().call_soon(self._note, scope, status, took, request_id)
+
+    def _note(self, scope: Scope, status: int, took: float, request_id: str) -> None:
+        self._metrics.answered(status or 500)
+        route = _template(scope)
+        log.log(
+            logging.DEBUG if route in _PROBES and status == 200 else logging.INFO,
+            "request",
+            extra={
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "ms": round(took * 1000, 1),
+                "request": request_id,
+            },
+        )
 
 
 _PROBES: Final = frozenset({"/health", "/ready", "/metrics"})

@@ -89,7 +89,7 @@ class Operations:
         async with self._running(live, request) as one:
             html = Html(page=request.page, inline=False, timeout=request.timeout)
             document = await one.agent.operate("html", html, limit=request.timeout)
-            page = await one.ask("text", request, PageText, limit=request.timeout)
+            page = await one.ask("text", request.model_copy(update={"parts": True}), PageText, limit=request.timeout)
             article = await self._extractor.extract(document.content, url=page.url)
             return page.model_copy(update={"text": chosen(page, article)})
 

@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from podium_agent.errors import AgentError
@@ -32,10 +31,10 @@ M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[Request, bytes], Awaitable[Response]]
 
 
-def build(session: Session, tunnels: Tunnels, verifier: RequestVerifier) -> Starlette:
+def build(session: Session, tunnels: Tunnels, verifier: RequestVerifier) -> Router:
     """The ASGI app of one agent."""
     routes = _Routes(session, tunnels, verifier)
-    return Starlette(routes=routes.all())
+    return Router(routes.all())  # alone: an application around it would catch what the routes answer themselves
 
 
 class _Routes:

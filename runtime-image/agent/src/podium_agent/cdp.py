@@ -7,9 +7,10 @@ command would wait for its own reader.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 from pydantic_core import from_json
@@ -84,18 +85,30 @@ class CdpConnection(asyncio.Protocol):
         self, method: str, params: Params | None = None, *, session: str | None = None, limit: float = COMMAND_LIMIT
     ) -> Params:
         """Send a command and give its result. Raises `CdpError`, `CdpTimeout` (after `limit` seconds) or `CdpClosed`."""
+        with self.asked(method, params, session=session) as answer:
+            try:
+                async with asyncio.timeout(limit):
+                    return await answer
+            except TimeoutError as error:
+                raise CdpTimeout(method, limit) from error
+
+    @contextlib.contextmanager
+    def asked(self, method: str, params: Params | None = None, *, session: str | None = None) -> "Iterator[asyncio.Future[Params]]":
+        """Send a command; its result or error arrives within the block, which waits for it with a limit of its own.
+
+        Raises `CdpClosed`, at once or from the future.
+        """
         if not self._sendable:
             raise CdpClosed(method)
         number = self._send(method, params, session)
         answer: asyncio.Future[Params] = self._loop.create_future()
         self._answers[number] = (method, answer)
         try:
-            async with asyncio.timeout(limit):
-                return await answer
-        except TimeoutError as error:
-            raise CdpTimeout(method, limit) from error
+            yield answer
         finally:
             self._answers.pop(number, None)
+            if not answer.cancel() and not answer.cancelled():
+                answer.exception()  # looked at, since a failure that came too late is nobody's
 
     def close(self) -> None:
         """Drop the connection; paused targets are released by that."""

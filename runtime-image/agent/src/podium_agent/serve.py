@@ -75,6 +75,7 @@ async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder
         log_config=None,
         server_header=False,
         date_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=SERVER_STOP,
     )
     server = _Server(config)

@@ -116,11 +116,13 @@ class Html(_Operation):
 class Text(_Operation):
     """`POST /operations/text`: the text a person would see."""
 
+    parts: bool = False
+    """Say also what of it is worth reading: `main`, `said` and `form` of the answer."""
     timeout: float = Field(default=30.0, gt=0, le=600)
 
 
 class PageText(BaseModel):
-    """The page's text as a person sees it."""
+    """The page's text as a person sees it; below `text` only where the parts were asked for."""
 
     url: str
     title: str

@@ -93,14 +93,14 @@ def pages(*, user_scoped: bool) -> APIRouter:
         body = b'{"nodes":%b,"count":%d}' % (found.nodes, found.count)  # a `TreeView`
         return Response(body, media_type="application/json", headers=_PRIVATE)
 
-    @routes.get("/{session_id}/text", summary="Get the page's text", responses=BROWSER_FAULTS)
+    @routes.get("/{session_id}/text", summary="Get the page's text", response_model=TextView, responses=BROWSER_FAULTS)
     async def text(
         *,
         parts: Service,
         caller: Called,
         session_id: SessionId,
         mode: Annotated[Literal["readable", "raw"], Query(description="`raw`: all text in view, in its order.")] = "readable",
-    ) -> TextView:
+    ) -> Response:
         """What there is to read. Of an article, its text behind the page's messages; of any other page, all of its text without
         menus and footers. What is hidden is left out. Of a PDF there is none.
 
@@ -110,7 +110,8 @@ def pages(*, user_scoped: bool) -> APIRouter:
         live = await parts.sessions.found(caller, session_id)
         read = parts.operations.text if mode == "raw" else parts.operations.readable
         found = await read(live, Text())
-        return TextView(url=found.url, title=found.title, text=found.text)
+        view = TextView(url=found.url, title=found.title, text=found.text)
+        return Response(view.model_dump_json(), media_type="application/json", headers=_PRIVATE)
 
     @routes.get("/{session_id}/page-size", summary="Get the page's size", responses=BROWSER_FAULTS)
     async def page_size(parts: Service, caller: Called, session_id: SessionId) -> SizeView:

@@ -73,7 +73,7 @@ class Pages:
                 dialog = self._dialogs.next_on(target.id)
                 end = self._ends[target.id] = asyncio.get_running_loop().create_future()
                 try:
-                    yield Page(self.connection, target, dialog, end, dialogs=self._dialogs, limit=limit)
+                    yield Page(self.connection, target, dialog, end, dialogs=self._dialogs)
                 finally:
                     del self._ends[target.id]
                     dialog.cancel()
@@ -104,20 +104,20 @@ class Page:
         end: "asyncio.Future[AgentError]",
         *,
         dialogs: Dialogs,
-        limit: float,
     ) -> None:
         self.target = target
         self._connection = connection
         self._dialogs = dialogs
         self._dialog = dialog
         self._end = end
-        self._limit = limit
         self.begun = not dialog.done()
         """Whether something may have been done to the page. Nothing can be while it shows a dialog; actions say more of it."""
 
     async def command(self, method: str, params: Params | None = None) -> Params:
-        """A CDP command on this page's session."""
-        return await self.within(self._connection.command(method, params, session=self.target.session, limit=self._limit))
+        """A CDP command on this page's session; it has as long as the operation."""
+        self._refuse_crashed()
+        with self._connection.asked(method, params, session=self.target.session) as answer:
+            return await self._first(answer)
 
     async def bring_to_front(self) -> None:
         """Show it: a page behind another has no frames, so nothing on it becomes still, and keys go to the one in front."""
@@ -146,20 +146,26 @@ class Page:
 
     async def within(self, waited: Awaitable[T]) -> T:
         """Wait for something on this page; its close, its crash or an unattended dialog ends the wait with an error."""
-        if self.target.crashed:
-            raise _crashed()
         waiting = asyncio.ensure_future(waited)
         try:
-            any_of: set[asyncio.Future[Any]] = {waiting, self._dialog, self._end}
-            await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
-            if self._end.done():  # first: what waits may have failed of it, with words that say less
-                raise self._end.result()
-            if waiting.done():
-                return waiting.result()
-            raise AgentError(AgentErrorCode.DIALOG_OPEN, f"the page shows a dialog, {self._dialog.result()!r}; {_DECLINED}")
+            self._refuse_crashed()
+            return await self._first(waiting)
         finally:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
+
+    def _refuse_crashed(self) -> None:
+        if self.target.crashed:
+            raise _crashed()
+
+    async def _first(self, waiting: "asyncio.Future[T]") -> T:
+        any_of: set[asyncio.Future[Any]] = {waiting, self._dialog, self._end}
+        await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
+        if self._end.done():  # first: what waits may have failed of it, with words that say less
+            raise self._end.result()
+        if waiting.done():
+            return waiting.result()
+        raise AgentError(AgentErrorCode.DIALOG_OPEN, f"the page shows a dialog, {self._dialog.result()!r}; {_DECLINED}")
 
 
 def _crashed() -> AgentError:

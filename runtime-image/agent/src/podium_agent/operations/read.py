@@ -43,7 +43,7 @@ class Reader:
 
     async def text(self, request: Text) -> PageText:
         """What a person would read."""
-        return PageText.model_validate(await self._ask(request, "text", {}))
+        return PageText.model_validate(await self._ask(request, "text", {"parts": request.parts}))
 
     async def html(self, request: Html) -> str:
         """The document as one piece of HTML."""

@@ -47,17 +47,13 @@ function mainText(text) {
   return text.trim();
 }
 
-const text = () => {
+const text = ({ parts }) => {
   const body = bodyOf(document) ?? elementOf(document);
   const all = body ? seenText(body) : '';
-  return {
-    url: location.href,
-    title: titleOf(document),
-    text: all,
-    main: mainText(all),
-    said: saidNow(),
-    form: [...queryAll(document, FIELDS)].some((el) => drawn(el) && !closest(el, AROUND)),
-  };
+  const whole = { url: location.href, title: titleOf(document), text: all };
+  if (!parts) return whole;
+  const form = [...queryAll(document, FIELDS)].some((el) => drawn(el) && !closest(el, AROUND));
+  return { ...whole, main: mainText(all), said: saidNow(), form };
 };
 const size = () => {
   const page = document.scrollingElement ?? elementOf(document);
