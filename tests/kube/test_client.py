@@ -9,6 +9,7 @@ from podium_kube.errors import (
     AlreadyExists,
     Conflict,
     Expired,
+    Fenced,
     Invalid,
     NotFound,
     QuotaExceeded,
@@ -52,6 +53,30 @@ async def test_a_conditional_write_loses_against_an_earlier_one(client: ApiClien
     with pytest.raises(Conflict):
         await client.delete(THINGS, "a", if_version=version_of(made), namespace=SPACE)
     assert (await client.get(THINGS, "a", namespace=SPACE))["spec"] == {"by": "first"}
+
+
+async def test_one_who_may_not_write_may_still_read(client: ApiClient, kube: FakeKube):
+    left = [10.0]
+    fenced = client.fenced(lambda: left[0])
+    await fenced.create(THINGS, thing("a"), namespace=SPACE)
+    left[0] = 0.0
+    sent = kube.count(verbs=("create", "patch", "delete"))
+    with pytest.raises(Fenced):
+        await fenced.create(THINGS, thing("b"), namespace=SPACE)
+    with pytest.raises(Fenced):
+        await fenced.merge_patch(THINGS, "a", {"spec": {}}, namespace=SPACE)
+    with pytest.raises(Fenced):
+        await fenced.delete(THINGS, "a", namespace=SPACE)
+    assert kube.count(verbs=("create", "patch", "delete")) == sent
+    assert (await fenced.get(THINGS, "a", namespace=SPACE))["metadata"]["name"] == "a"
+
+
+async def test_a_write_is_given_up_when_its_time_is_over(client: ApiClient, kube: FakeKube):
+    kube.faults.latency = 5.0
+    async with asyncio.timeout(4):
+        with pytest.raises(Unavailable):
+            await client.fenced(lambda: 0.05).create(THINGS, thing("a"), namespace=SPACE)
+    kube.faults.latency = 0.0
 
 
 async def test_the_status_is_written_beside_the_spec(client: ApiClient):

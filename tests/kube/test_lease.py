@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
 from podium_kube.client import ApiClient
 from podium_kube.lease import Lease, LeaseTimes
@@ -19,6 +20,14 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@dataclass(slots=True)
+class Told:
+    """What a holder was told."""
+
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    again: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def lease_of(client: ApiClient, identity: str, *, clock: Callable[[], float]) -> Lease:
@@ -102,16 +111,39 @@ async def test_a_holder_that_finds_another_in_it_says_so(client: ApiClient):
         assert not first.held
 
 
-async def test_a_holder_that_cannot_renew_gives_up_before_another_may_begin(client: ApiClient, kube: FakeKube):
-    clock, lost = Clock(), asyncio.Event()
+async def test_a_holder_that_cannot_renew_stops_before_another_may_begin_and_goes_on_when_none_did(
+    client: ApiClient, kube: FakeKube
+):
+    clock, told = Clock(), Told()
     first = lease_of(client, "first", clock=clock)
-    async with first.leadership(lost.set), asyncio.timeout(10):
+    async with first.leadership(told.lost.set, on_again=told.again.set), asyncio.timeout(10):
         await kube.stop()
-        assert (first.held, lost.is_set()) == (True, False)
-        clock.now += 10.0
-        await lost.wait()
-        assert not first.held
+        clock.now += 9.5
+        assert (first.held, first.left()) == (True, 0.5)
+        clock.now += 0.5
+        assert (first.held, first.left(), first.taken) == (False, 0.0, True)
+        clock.now += 3600.0
         await kube.start()
+        await told.again.wait()
+        assert first.held
+        assert not told.lost.is_set()
+    assert holder(kube) == ""
+
+
+async def test_a_holder_that_could_not_renew_has_lost_it_when_another_was_there_meanwhile(client: ApiClient, kube: FakeKube):
+    clock, told = Clock(), Told()
+    first = lease_of(client, "first", clock=clock)
+    async with first.leadership(told.lost.set, on_again=told.again.set), asyncio.timeout(10):
+        await kube.stop()
+        clock.now += 60.0
+        # As another leaves it that took it, acted, and ended in an orderly way.
+        left = {"metadata": {}, "spec": {"holderIdentity": "", "renewTime": "2026-01-01T00:00:00.000000Z"}}
+        kube.store.write(kube.store.collection("coordination.k8s.io", "leases"), ("space", "leader"), left)
+        await kube.start()
+        await told.lost.wait()
+        assert (first.held, first.taken) == (False, False)
+        assert not told.again.is_set()
+    assert holder(kube) == ""
 
 
 async def test_outages_shorter_than_that_do_no_harm(client: ApiClient, kube: FakeKube):

@@ -155,7 +155,7 @@ async def kill_and_restart(cluster: FakeCluster, operator: OperatorProcess, *, t
 
 @asynccontextmanager
 async def supervised(cluster: FakeCluster, operator: OperatorProcess) -> AsyncIterator[None]:
-    """Start the operator again whenever it ends of itself, as its kubelet does: without its Lease it ends."""
+    """Start the operator again whenever it ends of itself, as its kubelet does."""
 
     async def supervise() -> None:
         current = operator

@@ -1,4 +1,7 @@
-"""One operator of several acts; when it stops another does, and one that has lost the Lease stops at once."""
+"""One operator of several acts; when it stops another does, and one that has lost the Lease stops at once.
+
+One that only cannot renew it waits, and goes on.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,9 +11,13 @@ import pytest
 
 from load.storms import KUBELET
 from podium_kube.resources import LEASES
+from podium_protocol.reasons import EndReason
 from support.fake_cluster import NAMESPACE, OPERATOR, FakeCluster, OperatorProcess, fake_cluster
+from support.happenings import reached, ready
+from support.operating import operating
 from support.waiting import eventually
 
+WRITES = ("create", "update", "patch", "delete")
 LOST = 70
 """Exit status of an operator that has lost its Lease."""
 
@@ -52,6 +59,55 @@ async def test_an_operator_whose_lease_another_has_ends_at_once(cluster: FakeClu
     await cluster.client.merge_patch(LEASES, "podium-operator", stolen, namespace=NAMESPACE)
     async with asyncio.timeout(20):
         assert await operator.process.wait() == LOST
+
+
+async def test_an_operator_that_cannot_renew_its_lease_stays_and_goes_on(cluster: FakeCluster):
+    operator = await cluster.start_operator()
+    await cluster.leads(operator)
+    await cluster.create_session("before")
+    await cluster.all_ready()
+    await cluster.kube.stop()
+    await eventually(lambda: said(operator, "lease_lapsed"), what="the Lease cannot be renewed in time", limit=30)
+    await cluster.kube.start()
+    await cluster.create_session("after")
+    await cluster.all_ready()
+    assert operator.process.returncode is None
+    assert operator.log.read_text().count('"operator_ready"') == 1
+    assert cluster.faults_of_bookkeeping() == []
+    assert await operator.stop() == 0
+
+
+async def test_an_operator_can_be_stopped_while_it_cannot_renew(cluster: FakeCluster):
+    operator = await cluster.start_operator()
+    await cluster.leads(operator)
+    await cluster.kube.stop()
+    await eventually(lambda: said(operator, "lease_lapsed"), what="the Lease cannot be renewed in time", limit=30)
+    assert await operator.stop() == 0
+
+
+async def test_nothing_is_done_while_the_lease_cannot_be_renewed(cluster: FakeCluster):
+    async with operating(cluster) as one:
+        one.fence.open = False
+        before = cluster.kube.count(OPERATOR, WRITES)
+        await cluster.create_session("s1")
+        await eventually(lambda: one.operator.queue.failing(), what="the session was looked at")
+        assert cluster.kube.count(OPERATOR, WRITES) == before
+        assert not cluster.agents.bound
+        one.fence.open = True
+        one.operator.resume()
+        await cluster.all_ready()
+
+
+async def test_an_agent_hears_nothing_while_the_lease_cannot_be_renewed(cluster: FakeCluster):
+    async with operating(cluster) as one:
+        await ready(cluster, maxLifetimeSeconds=60, idleTimeoutSeconds=30)
+        one.fence.open = False
+        one.later(61)
+        await eventually(lambda: one.operator.queue.failing(), what="the end of its lifetime was looked at")
+        assert cluster.agents.requests["/end"] == 0
+        one.fence.open = True
+        one.operator.resume()
+        await reached(cluster, "Ended", EndReason.LIFETIME_EXCEEDED)
 
 
 async def test_a_restarted_container_goes_on_without_waiting_for_itself(cluster: FakeCluster):

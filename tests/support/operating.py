@@ -27,11 +27,22 @@ class Clock:
 
 
 @dataclass(slots=True)
+class Fence:
+    """What a Lease says: whether the operator may act."""
+
+    open: bool = True
+
+    def left(self) -> float:
+        return 10.0 if self.open else 0.0
+
+
+@dataclass(slots=True)
 class Operating:
     """A running operator."""
 
     operator: Operator
     clock: Clock = field(default_factory=Clock)
+    fence: Fence = field(default_factory=Fence)
 
     def later(self, seconds: float) -> None:
         """Put the clock forward, and have everything looked at as if its deadline had come."""
@@ -45,7 +56,7 @@ class Operating:
 @asynccontextmanager
 async def operating(cluster: FakeCluster, *, identity: str = "operator-a") -> AsyncIterator[Operating]:
     """Run an operator until the end of the block."""
-    clock = Clock()
+    clock, fence = Clock(), Fence()
     settings = Settings(
         namespace=NAMESPACE,
         agent_key_file=cluster.key_file,
@@ -58,7 +69,7 @@ async def operating(cluster: FakeCluster, *, identity: str = "operator-a") -> As
     signer = RequestSigner.from_pem(cluster.key_file.read_bytes())
     connecting = ApiClient.connect(kubeconfig=cluster.folder / "kubeconfig", user_agent="podium-operator/1")
     async with await connecting as client:
-        operator = Operator(client, settings, signer=signer, clock=clock)
+        operator = Operator(client.fenced(fence.left), settings, signer=signer, clock=clock, may_act=lambda: fence.open)
         tasks = [
             asyncio.create_task(_feed(client, SESSIONS, operator.session_event).run()),
             asyncio.create_task(_feed(client, POOLS, operator.pool_event).run()),
@@ -67,7 +78,7 @@ async def operating(cluster: FakeCluster, *, identity: str = "operator-a") -> As
         try:
             async with asyncio.timeout(20):
                 await operator.ready.wait()
-            yield Operating(operator, clock)
+            yield Operating(operator, clock, fence)
         finally:
             for task in tasks:
                 task.cancel()

@@ -1,4 +1,8 @@
-"""`python3 -m podium_operator`: take the Lease, then run kopf with the operator in it; exit at once when the Lease is lost."""
+"""`python3 -m podium_operator`: take the Lease, then run kopf with the operator in it.
+
+It exits at once when another has the Lease. While the API server only does not answer, so that the Lease cannot be renewed, it
+stays: it acts no more, keeps what it knows, and goes on when the Lease is its own again.
+"""
 
 import asyncio
 import gc
@@ -45,15 +49,15 @@ async def _run(settings: Settings, signer: RequestSigner) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with await ApiClient.connect(kubeconfig=settings.kubeconfig, user_agent="podium-operator") as client:
-        operator = Operator(client, settings, signer=signer)
-        pages = {"/healthz": operator.healthz, "/readyz": operator.readyz, "/metrics": operator.metrics_page}
         lease = Lease(client, settings.lease, namespace=settings.lease_namespace, identity=settings.identity)
+        operator = Operator(client.fenced(lease.left), settings, signer=signer, may_act=lambda: lease.held)
+        pages = {"/healthz": operator.healthz, "/readyz": operator.readyz, "/metrics": operator.metrics_page}
         async with serving(settings.metrics_host, settings.metrics_port, pages):
             leading = asyncio.create_task(_lead(lease, operator, settings, stop), name="lead")
             stopped = asyncio.create_task(stop.wait(), name="stop")
             await asyncio.wait({leading, stopped}, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
-            if not lease.held:
+            if not lease.taken:
                 leading.cancel()  # it waits for a Lease that nobody needs any more
             await asyncio.wait({leading})
         if not leading.cancelled() and (failure := leading.exception()) is not None:
@@ -61,7 +65,7 @@ async def _run(settings: Settings, signer: RequestSigner) -> None:
 
 
 async def _lead(lease: Lease, operator: Operator, settings: Settings, stop: asyncio.Event) -> None:
-    async with lease.leadership(_lost):
+    async with lease.leadership(_lost, on_again=operator.resume):
         # At 200 starts a second the collector, looking through all that stays, was a third of the slowest per cent.
         gc.freeze()
         gc.set_threshold(100_000, 50, 50)

@@ -23,7 +23,7 @@ class _Pauses:
     """Seconds between kopf's tries while the API server does not answer, for as long as that takes: kopf gives up after 54 s."""
 
     def __iter__(self) -> Iterator[float]:
-        return itertools.chain((0.2, 0.5, 1, 2, 3), itertools.repeat(5))
+        return itertools.chain((0.2, 0.5, 1, 2), itertools.repeat(3))
 
 
 async def run_kopf(operator: Operator, *, namespace: str, kubeconfig: Path | None, stop: asyncio.Event) -> None:

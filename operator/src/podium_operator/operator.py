@@ -19,7 +19,7 @@ from podium_crds.sessions import BrowserSession
 from podium_kube.backoff import Backoff
 from podium_kube.client import ApiClient
 from podium_kube.errors import KubeError
-from podium_kube.informer import Informer, Selection
+from podium_kube.informer import Informer, Selection, WatchTimes
 from podium_kube.resources import PODS, Json
 from podium_operator.agents import Agents
 from podium_operator.execute import Executor
@@ -43,14 +43,23 @@ SETTLED: Final = 10.0
 """Seconds after its creation that a session must have been heard of."""
 STUCK: Final = 60.0
 """Seconds that work may wait while none is finished: several times what a request may take."""
+WATCH: Final = WatchTimes(longest_pause=3.0)
+"""While the API server is away it is asked every few seconds: sessions wait for what the watch will tell."""
 
 
 class Operator:
     """Everything between the watches and the API server's writes."""
 
     def __init__(
-        self, client: ApiClient, settings: Settings, *, signer: RequestSigner, clock: Callable[[], float] = time.time
+        self,
+        client: ApiClient,
+        settings: Settings,
+        *,
+        signer: RequestSigner,
+        clock: Callable[[], float] = time.time,
+        may_act: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`client` must refuse to write while `may_act` says no, which then also holds back what is said to agents."""
         self._client = client
         self._settings = settings
         self._clock = clock
@@ -60,7 +69,7 @@ class Operator:
         self.deadlines = Deadlines(self.queue.add, clock=clock)
         self.state = State(self.queue.add, keys=keys)
         selection = Selection(PODS, settings.namespace, label_selector=BROWSER_PODS)
-        self.pods: Informer[PodRecord] = Informer(client, selection, trim=trim, on_change=self.state.pod_changed)
+        self.pods: Informer[PodRecord] = Informer(client, selection, trim=trim, on_change=self.state.pod_changed, times=WATCH)
         executor = Executor(
             client=client,
             namespace=settings.namespace,
@@ -73,7 +82,9 @@ class Operator:
             notes=Notes(self.state, Backoff(0.1, 5.0, random=random.random), clock),
             clock=clock,
         )
-        self.reconciler = Reconciler(state=self.state, queue=self.queue, deadlines=self.deadlines, executor=executor, clock=clock)
+        self.reconciler = Reconciler(
+            state=self.state, queue=self.queue, deadlines=self.deadlines, executor=executor, clock=clock, may_act=may_act
+        )
         self._missed = 0  # comparisons in a row that found what no watch had told
         self.ready = asyncio.Event()
         """Everything has been listed once, and the workers work."""
@@ -88,6 +99,11 @@ class Operator:
             self.ready.set()
             log.info("operator_ready", extra={"sessions": len(self.state.sessions), "pods": len(self.pods)})
             await self.reconciler.run(self._settings.workers)
+
+    def resume(self) -> None:
+        """Go on at once with all that failed: what it failed of is over."""
+        for key in self.queue.failing():
+            self.queue.add(key)
 
     def session_event(self, kind: str | None, body: Json) -> None:
         """What a watch says of a session."""

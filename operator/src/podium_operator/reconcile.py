@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from podium_kube.errors import KubeError, NotFound, Unavailable
+from podium_kube.errors import Fenced, KubeError, NotFound, Unavailable
 from podium_operator.actions import Decision, DeletePod
 from podium_operator.execute import Executor
 from podium_operator.pool import decide_pool
@@ -33,6 +33,7 @@ class Reconciler:
     deadlines: Deadlines
     executor: Executor
     clock: Callable[[], float] = time.time
+    may_act: Callable[[], bool] = lambda: True
 
     async def run(self, workers: int) -> None:
         """Work until cancelled. 32 workers at 5 ms a write are 6,000 writes a second."""
@@ -73,6 +74,8 @@ class Reconciler:
             if not decision.actions:
                 return
             for action in decision.actions:
+                if not self.may_act():
+                    raise Fenced("not while the Lease is not held")
                 await self.executor.perform(action)
         raise KubeError(f"{key.kind} {key.name} does not come to rest")
 

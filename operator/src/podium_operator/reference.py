@@ -34,6 +34,10 @@ depends on having seen an event: a lost answer, a watch that breaks off and a ki
 A pod of an older template serves until it is used (`OnReplenish`) or is replaced while it waits (`Recreate`); one with
 another sandbox, screen or key is never given to anybody. Sessions that run are not touched.
 
+An operator that cannot renew its Lease for 10 s does nothing any more, to the cluster or to an agent, 5 s before another may take
+it; what was under way is over by then. It keeps watching, and goes on as soon as it can renew a Lease that nobody has written
+meanwhile. One that finds that another had it exits, with status 70.
+
 `/healthz` and `/readyz` answer at the metrics port. An API server that is away is no reason to restart; a queue that stands
 still or a watch that has died in silence is.
 """

@@ -67,6 +67,10 @@ class WorkQueue:
         self._release(key)
         return self._backoff.delay(failures, at_least=at_least)
 
+    def failing(self) -> list[Key]:
+        """Those whose last attempt failed."""
+        return list(self._failures)
+
     def oldest(self) -> float:
         """Seconds that the first in the queue has waited."""
         first = next(iter(self._waiting.values()), None)

@@ -3,14 +3,14 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from podium_kube.backoff import Backoff
-from podium_kube.errors import Expired, TooManyRequests, Unavailable, error_of
+from podium_kube.errors import Expired, Fenced, TooManyRequests, Unavailable, error_of
 from podium_kube.resources import Json, Resource
 from podium_kube.transport import Transport, configuration_from
 
@@ -60,6 +60,7 @@ class ApiClient:
         self._transport = transport
         self.limits: Final = limits or Limits()
         self._retries = retries or Backoff(shortest=0.1, longest=2.0, random=random.random)
+        self._left: Callable[[], float] = lambda: self.limits.request
 
     @classmethod
     async def connect(cls, *, kubeconfig: Path | None = None, user_agent: str, limits: Limits | None = None) -> Self:
@@ -67,6 +68,15 @@ class ApiClient:
         limits = limits or Limits()
         configuration = await configuration_from(kubeconfig)
         return cls(Transport(configuration, user_agent=user_agent, connections=limits.connections), limits=limits)
+
+    def fenced(self, left: Callable[[], float]) -> "ApiClient":
+        """The same for one who may write for `left()` more seconds only: at 0 it raises `Fenced`, and no write lasts beyond.
+
+        Close the one it was made from.
+        """
+        client = ApiClient(self._transport, limits=self.limits, retries=self._retries)
+        client._left = left
+        return client
 
     async def close(self) -> None:
         """Close every connection; calls under way fail with `Unavailable`."""
@@ -203,9 +213,12 @@ class ApiClient:
     ) -> Json:
         failures = 0
         while True:
+            seconds = self.limits.request if method == "GET" else min(self.limits.request, self._left())
+            if seconds <= 0.0:
+                raise Fenced(f"{method} {path}: not while the Lease is not held")
             try:
                 return await self._transport.request(
-                    method, path, query=query or {}, body=body, content_type=content_type, seconds=self.limits.request
+                    method, path, query=query or {}, body=body, content_type=content_type, seconds=seconds
                 )
             except Unavailable as error:
                 failures += 1

@@ -12,7 +12,8 @@ KubeError
 │   ├── Expired        410: a watch or list cannot go on from there
 │   └── Invalid        422: against the schema or a rule of it
 └── Unavailable        no answer, or one that says to come back: .retry_after
-    └── TooManyRequests        429; nothing was done
+    ├── TooManyRequests        429; nothing was done
+    └── Fenced         a write by one who may not write for now; nothing was sent
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ __all__ = [
     "BadRequest",
     "Conflict",
     "Expired",
+    "Fenced",
     "Forbidden",
     "Invalid",
     "KubeError",
@@ -93,6 +95,10 @@ class Unavailable(KubeError):
         super().__init__(message, status=status, reason=reason)
         self.retry_after = retry_after
         """Seconds the API server asks to wait; 0 when it does not say."""
+
+
+class Fenced(Unavailable):
+    """Whoever writes does not hold the Lease for now; nothing was sent."""
 
 
 class TooManyRequests(Unavailable):

@@ -1,4 +1,9 @@
-"""Leadership by a `coordination.k8s.io` Lease: at most one process of several acts, and one that lost it knows."""
+"""Leadership by a `coordination.k8s.io` Lease: at most one process of several acts, and one that may not knows.
+
+A holder that cannot renew in time must not act (`left` is 0), since another may take the Lease soon. It has not lost it: when the
+API server answers again and nobody has written the Lease meanwhile, which its version tells, nobody else can have acted, and it
+goes on where it was. One that finds another in it, or one that was there and left, has lost it.
+"""
 
 import asyncio
 import logging
@@ -30,7 +35,7 @@ class LeaseTimes:
     duration: float = 15.0
     """Others take a Lease that was not renewed for so long."""
     renewal: float = 10.0
-    """A holder that could not renew for so long gives up: less than the duration, so that it stops before another begins."""
+    """A holder that could not renew for so long may not act: less than the duration, so that it stops before another begins."""
     retry: float = 2.0
     """Between two tries, to take it or to renew it."""
 
@@ -68,19 +73,30 @@ class Lease:
         self._fields = {"lease": name, "namespace": namespace, "identity": identity}
 
     @property
+    def taken(self) -> bool:
+        """Whether it was taken and, for all that is known, not lost; also while it could not be renewed in time."""
+        return self._held is not None
+
+    @property
     def held(self) -> bool:
         """Whether this process may act now."""
-        return self._held is not None and self._clock() - self._renewed_at < self._times.renewal
+        return self.left() > 0.0
+
+    def left(self) -> float:
+        """Seconds for which it may act without another renewal, 0 if it may not: whatever it begins must be over by then."""
+        if self._held is None:
+            return 0.0
+        return max(0.0, self._renewed_at + self._times.renewal - self._clock())
 
     @asynccontextmanager
-    async def leadership(self, on_lost: Callable[[], None]) -> AsyncIterator[None]:
+    async def leadership(self, on_lost: Callable[[], None], *, on_again: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
         """Wait for the Lease, hold it inside, give it back at the end, so that a successor begins at once.
 
-        `on_lost` is called once if it is lost on the way (another has it, or it could not be renewed in time): the process must
-        then stop acting. Waiting ends by cancellation only.
+        `on_lost` is called once if another has had it meanwhile: nothing this process knows may be acted on any more. `on_again`
+        is called whenever it may act again after a time in which it could not renew. Waiting ends by cancellation only.
         """
         await self._acquire()
-        renewal = asyncio.create_task(self._renew(on_lost), name=f"lease {self._name}")
+        renewal = asyncio.create_task(self._renew(on_lost, on_again), name=f"lease {self._name}")
         try:
             yield
         finally:
@@ -129,25 +145,37 @@ class Lease:
         self._renewed_at = begun
         return True
 
-    async def _renew(self, on_lost: Callable[[], None]) -> None:
+    async def _renew(self, on_lost: Callable[[], None], on_again: Callable[[], None]) -> None:
+        lapsed = False
         while self._held is not None:
             await asyncio.sleep(self._times.retry)
-            begun, left = self._clock(), self._renewed_at + self._times.renewal - self._clock()
+            begun = self._clock()
             try:
-                async with asyncio.timeout(max(left, 0.0)):
-                    if not await self._write(self._held, begun):
-                        # Somebody wrote it. Read: it may have been ours, whose answer was lost.
-                        lease = await self._client.get(LEASES, self._name, namespace=self._namespace)
-                        if (lease.get("spec") or {}).get("holderIdentity") != self._identity:
-                            break
-                        self._held = lease
+                # A renewal that comes too late is none; in a lapse there is nothing left that could be late.
+                async with asyncio.timeout(self._times.renewal if lapsed else self.left()):
+                    if not await self._write(self._held, begun) and not await self._still_ours():
+                        break
             except (KubeError, TimeoutError) as error:
                 log.warning("lease_not_renewed", extra=self._fields | {"error": str(error) or type(error).__name__})
-            if not self.held:
-                break
+            if self.held is lapsed:
+                lapsed = not lapsed
+                log.warning("lease_lapsed" if lapsed else "lease_valid_again", extra=self._fields)
+                if not lapsed:
+                    on_again()
         self._held = None
         log.error("lease_lost", extra=self._fields)
         on_lost()
+
+    async def _still_ours(self) -> bool:
+        """Somebody wrote it. It may have been ourselves, if the answer was lost."""
+        try:
+            lease = await self._client.get(LEASES, self._name, namespace=self._namespace)
+        except NotFound:
+            return False
+        if (lease.get("spec") or {}).get("holderIdentity") != self._identity:
+            return False
+        self._held = lease
+        return True
 
     async def _release(self) -> None:
         lease, self._held = self._held, None
