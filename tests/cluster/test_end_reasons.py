@@ -17,8 +17,10 @@ import pytest_asyncio
 
 from cluster.embedded import Embedded
 from cluster.installation import Installation
+from support.cdp import RawClient
 from support.cluster_podium import ClusterPodium, InCluster
 from support.in_cluster import Json, Sessions, condition, in_thread, processes_of, the_agent, the_browser
+from support.records import events_of
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.asyncio(loop_scope="module")]
@@ -29,6 +31,7 @@ LIMIT = 240.0
 FAKE_NODE = "podium-fake"
 ON_FAKE = {"nodeSelector": {"type": "kwok"}, "tolerations": [{"key": "kwok.x-k8s.io/node", "operator": "Exists"}]}
 FILL = "f = open('/dev/shm/fill', 'wb')\nwhile True: f.write(bytes(1 << 20))"
+DEVOUR = "for (const all = []; ; ) all.push(new Uint8Array(1 << 24).fill(1))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Ending:
     session: Json
     """By kubectl."""
     events: list[Json]
+    killed_for_memory: bool
+    """Whether the kubelet says of the container that the kernel has killed something in it for want of memory."""
 
 
 @dataclass(slots=True)
@@ -80,7 +85,10 @@ class Stage:
 
         await eventually(told, what=f"the end of {name} in its status", limit=LIMIT)
         assert session is not None, f"the BrowserSession of {name} is gone already"
-        return Ending(record, session, await in_thread(self.sessions.told, session["metadata"]["name"]))
+        state = "{.status.containerStatuses[0].state.terminated.reason}"
+        pod = await in_thread(self.sessions.try_to, "get", "pod", session["metadata"]["name"], f"-o=jsonpath={state}")
+        events = await in_thread(self.sessions.told, session["metadata"]["name"])
+        return Ending(record, session, events, killed_for_memory=pod.output == "OOMKilled")
 
     async def kill(self, name: str, victim: Callable[[dict[int, str]], int]) -> None:
         pod = await self.running(name)
@@ -140,6 +148,22 @@ async def memory_runs_out(stage: Stage, name: str) -> None:
     await in_thread(stage.sessions.try_to, "exec", pod["metadata"]["name"], "--", "python3", "-c", FILL)
 
 
+async def a_page_runs_out_of_memory(stage: Stage, name: str) -> None:
+    """The kernel kills the page's process, the session goes on, and ends when it is asked to."""
+    async with stage.pool(resources={"limits": {"memory": "640Mi"}}, shmSize="256Mi"):
+        await stage.running(name)
+    async with RawClient.connect(stage.podium.ws_url(name)) as client:
+        page = await client.attach(to="about:blank")
+        await client.send("Runtime.evaluate", {"expression": DEVOUR}, session=page)
+
+        async def crashed() -> bool:
+            return any(each["type"] == "page.crashed" for each in await events_of(stage.podium.http, name))
+
+        await eventually(crashed, what="the end of the page", limit=60)
+        assert (await client.command("Browser.getVersion"))["product"]
+    assert (await stage.podium.http.delete(f"/api/sessions/{name}")).status_code == 200
+
+
 async def evicted(stage: Stage, name: str) -> None:
     pod = await stage.running(name)
     await in_thread(stage.sessions.evict, pod["metadata"]["name"])
@@ -172,12 +196,14 @@ async def the_quota_is_used_up(stage: Stage, name: str) -> None:
     await stage.begin(name)
 
 
+PAGE = "page-out-of-memory"
 Way = Callable[[Stage, str], Awaitable[None]]
 QUICK: dict[str, Way] = {
     "Requested": requested,
     "BrowserCrashed": chromium_dies,
     "AgentCrashed": the_agent_dies,
     "OutOfMemory": memory_runs_out,
+    PAGE: a_page_runs_out_of_memory,
     "Evicted": evicted,
     "IdleTimeout": nobody_uses_it,
 }
@@ -189,7 +215,8 @@ LONG: dict[str, Way] = {
 }
 """Begun first and waited for last."""
 ORDERLY = {"Requested", "IdleTimeout", "LifetimeExceeded"}
-REASONS = [*QUICK, *LONG, "LifetimeExceeded", "QuotaExceeded"]
+SESSIONS = [*QUICK, *LONG, "LifetimeExceeded", "QuotaExceeded"]
+"""All that is made to end: each is named after the reason that is expected of it, but for the one whose page ends first."""
 
 
 @contextmanager
@@ -229,7 +256,7 @@ def fake_node(installation: Installation) -> Iterator[None]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ends(installation: Installation) -> AsyncIterator[dict[str, Ending]]:
-    """Every ending, by the reason that is expected of it."""
+    """Every ending, by the session's name."""
     settings = {"PODIUM_IDLE_TIMEOUT": "12", "PODIUM_MAX_LIFETIME": "60", "PODIUM_START_TIMEOUT": str(START)}
     with InCluster(installation).gateway(**settings) as podium, fake_node(installation):
         stage = Stage(podium, Sessions(installation.kubectl, f"{podium.release}-sessions"))
@@ -241,13 +268,13 @@ async def ends(installation: Installation) -> AsyncIterator[dict[str, Ending]]:
                 await way(stage, name)
             await lifetime
         await the_quota_is_used_up(stage, "QuotaExceeded")
-        found = await asyncio.gather(*(stage.ended(name) for name in REASONS))
-        yield dict(zip(REASONS, found, strict=True))
+        found = await asyncio.gather(*(stage.ended(name) for name in SESSIONS))
+        yield dict(zip(SESSIONS, found, strict=True))
 
 
-@pytest.mark.parametrize("reason", REASONS)
-async def test_an_end_is_told_alike_everywhere(reason: str, ends: dict[str, Ending]) -> None:
-    ending = ends[reason]
+@pytest.mark.parametrize("name", SESSIONS)
+async def test_an_end_is_told_alike_everywhere(name: str, ends: dict[str, Ending]) -> None:
+    ending, reason = ends[name], "Requested" if name == PAGE else name
     orderly = reason in ORDERLY
     assert (ending.record["status"], ending.record["reason"]) == ("completed" if orderly else "failed", reason), ending.record
     status = ending.session["status"]
@@ -258,8 +285,14 @@ async def test_an_end_is_told_alike_everywhere(reason: str, ends: dict[str, Endi
     assert (reason in told) is not orderly
 
 
+async def test_a_page_that_runs_out_of_memory_is_not_its_sessions_end(ends: dict[str, Ending]) -> None:
+    """Both lost processes for want of memory, and only one of them what a session cannot be without."""
+    assert ends["OutOfMemory"].killed_for_memory
+    assert ends[PAGE].killed_for_memory
+
+
 async def test_a_failure_says_what_a_person_needs_to_know(ends: dict[str, Ending]) -> None:
-    sentences = {reason: ends[reason].session["status"]["message"] for reason in REASONS if reason not in ORDERLY}
+    sentences = {name: ends[name].session["status"]["message"] for name in SESSIONS if name not in {*ORDERLY, PAGE}}
     print("\n".join(f"{reason}: {sentence}" for reason, sentence in sentences.items()))
     assert "podium.test/none:1" in sentences["ImagePullFailed"]
     assert "exceeded quota" in sentences["QuotaExceeded"]
