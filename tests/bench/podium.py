@@ -56,9 +56,16 @@ class Podium:
         wait_until(lambda: len({one.pid for one in self.agents()} & before) < len(before), "a session's end", every=0.05)
 
     def agents(self) -> list[ProcessFacts]:
-        """The agents' processes, warm ones too."""
+        """The agents' processes, warm ones too; not the one that waits for a caller and has no browser yet."""
+        return [one for one in self._agents() if not _waits(one.pid)]
+
+    def _agents(self) -> list[ProcessFacts]:
         below = [one for one in descendants(self.pid) if one.parent == self.pid]
         return [one for one in below if b"podium_agent" in command_of(one.pid)]
+
+    def wait_spare(self) -> None:
+        """Wait until a process is there that the next cold start begins with."""
+        wait_until(lambda: any(_waits(one.pid) for one in self._agents()), "a spare agent", every=0.1)
 
     def warm(self) -> int:
         """Browsers that wait for a caller."""
@@ -85,6 +92,14 @@ def command_of(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def _waits(agent: int) -> bool:
+    # What tells it to begin is its standard input, which it has no longer afterwards.
+    try:
+        return os.readlink(f"/proc/{agent}/fd/0") != os.devnull
+    except OSError:
+        return False
 
 
 def browser_port(agent: int) -> int:

@@ -32,6 +32,8 @@ def starts(warm: Podium, cold: Podium, *, rounds: int) -> dict[str, Measured]:
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             warm.wait_warm(1)  # a refill is a cold start of its own, and must not go on beside what is timed
+            for podium in (warm, cold):
+                podium.wait_spare()
             time.sleep(SETTLE)
             took[name].append(ways[name]() * 1000)
     median = {name: statistics.median(values) for name, values in took.items()}

@@ -6,94 +6,18 @@ The agents are scripts of `support.fake_agent`: real processes, sockets and sign
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from podium_gateway.provision.local import child as child_module
-from podium_gateway.provision.local.adapter import LocalProvisioner
 from podium_gateway.provision.local.child import Limits
-from podium_gateway.provision.local.folders import AgentPaths, Folders
-from podium_gateway.provision.local.launch import Launcher
+from podium_gateway.provision.local.folders import Folders
 from podium_gateway.provision.local.pool import backoff
-from podium_gateway.provision.local.ports import Ports
-from podium_gateway.provision.local.uids import Uids
-from podium_gateway.provision.port import RunEnded, RunKey, RunRequest, StartFailed
+from podium_gateway.provision.port import RunEnded, RunRequest, StartFailed
 from podium_protocol.reasons import EndReason
-from podium_protocol.signing import RequestSigner
+from support.local import KEY, local
 from support.waiting import eventually
-
-SCRIPT = Path(__file__).parents[1] / "support" / "fake_agent.py"
-KEY = RunKey("u1", 1)
-
-
-@dataclass(frozen=True, slots=True)
-class FakeLauncher(Launcher):
-    """Starts the script instead of the agent."""
-
-    def command(self, paths: AgentPaths, *, uid: int | None, headless: bool, port: int, ready_fd: int) -> list[str]:
-        real = Launcher.command(self, paths, uid=uid, headless=headless, port=port, ready_fd=ready_fd)
-        return [sys.executable, "-S", str(SCRIPT), *real[3:]]
-
-
-@dataclass
-class Local:
-    """A local provisioner and what it told."""
-
-    provisioner: LocalProvisioner
-    folders: Folders
-    ended: dict[RunKey, "asyncio.Future[RunEnded]"]
-
-    async def end_of(self, key: RunKey = KEY) -> RunEnded:
-        async with asyncio.timeout(30):
-            return await self.ended[key]
-
-    async def create(self, key: RunKey = KEY, *, lifetime: float = 100, headless: bool | None = None) -> int:
-        """A bound agent; its pid."""
-        self.ended[key] = asyncio.get_running_loop().create_future()
-        await self.provisioner.create(RunRequest(key, max_lifetime=lifetime, headless=headless))
-        return self.pid_of(self.provisioner._runs[key].paths)
-
-    def pid_of(self, paths: AgentPaths) -> int:
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                try:
-                    if str(paths.socket).encode() in Path("/proc", name, "cmdline").read_bytes():
-                        return int(name)
-                except OSError:
-                    continue
-        raise AssertionError("no such agent")
-
-
-@asynccontextmanager
-async def local(folder: Path, manner: str = "ok", *, warm: int = 0, start: float = 20) -> AsyncIterator[Local]:
-    signer = RequestSigner(Ed25519PrivateKey.generate(), "k")
-    folders = Folders(folder / "run")
-    provisioner = LocalProvisioner(
-        folders,
-        FakeLauncher(key="k=v", environment={"FAKE": manner, "PATH": os.environ["PATH"]}),
-        signer=signer,
-        uids=Uids(enabled=False, first=1),
-        ports=Ports(()),
-        limits=Limits(start=start, stop=5),
-        headless=False,
-        warm=warm,
-        node="here",
-    )
-    running = Local(provisioner, folders, {})
-    provisioner.subscribe(lambda ended: running.ended[ended.key].set_result(ended))
-    await provisioner.open()
-    try:
-        yield running
-        assert folders.left() == [] or warm
-    finally:
-        await provisioner.close()
-    assert not folders.root.exists()
 
 
 async def test_a_cold_start_binds_an_agent_of_its_own(tmp_path: Path) -> None:

@@ -40,8 +40,11 @@ def main() -> None:
     parser.add_argument("--listen")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--ready-fd", type=int)
+    parser.add_argument("--wait", action="store_true")
     given, _ = parser.parse_known_args()
     manner = os.environ["FAKE"]
+    if given.wait and not os.read(0, 1):
+        return
     if manner == "fails":
         note = given.folder.with_name(given.folder.name + ".end.json")
         note.write_text(json.dumps({"reason": "BrowserCrashed", "message": "no Chromium here"}))

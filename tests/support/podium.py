@@ -142,10 +142,10 @@ def display_is_stale(number: int) -> bool:
 
 
 def is_spare(pid: int, *, gateway: int) -> bool:
-    """Whether it is the agent that the gateway keeps for its next cold start: it still has the input by which it is told to begin."""
+    """Whether it is the agent kept for the next cold start: it still has the input by which it is told to begin."""
     now = facts(pid)
     try:
-        return now is not None and now.parent == gateway and os.readlink(f"/proc/{pid}/fd/0").startswith("pipe:")
+        return now is not None and now.parent == gateway and os.readlink(f"/proc/{pid}/fd/0") != os.devnull
     except OSError:
         return False
 

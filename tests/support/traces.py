@@ -10,7 +10,7 @@ from pathlib import Path
 
 from podium_system.processes import descendants, facts, pids_of_user
 from podium_system.shared_memory import segments_of
-from support.podium import LocalPodium, Podium, display_is_stale
+from support.podium import LocalPodium, Podium, display_is_stale, is_spare
 
 _SHARED = tuple(Path(name) for name in ("/tmp", "/var/tmp", "/dev/shm"))
 
@@ -76,7 +76,8 @@ def traces_of(podium: Podium) -> list[Traces]:
     """Every session that the gateway has a browser for; only a gateway of this machine's can be looked at so."""
     assert isinstance(podium, LocalPodium), "mark the test `local`"
     below = [each for each in descendants(podium.process.pid) if each.parent == podium.process.pid]
-    return [_traces(each.pid) for each in below if "podium_agent" in _command(each.pid)]
+    agents = [each.pid for each in below if "podium_agent" in _command(each.pid)]
+    return [_traces(each) for each in agents if not is_spare(each, gateway=podium.process.pid)]
 
 
 async def begin_session(podium: Podium, session_id: str, **wish: str) -> Traces:

@@ -1,7 +1,8 @@
 """Start an agent: first the X server, then Chromium, and only then import what they do not need.
 
 Xvfb takes 45 ms to give a display, Chromium 250 to open its DevTools, the agent's imports 170, so they go on at the
-same time. What this module imports therefore stays small: no asyncio, no pydantic.
+same time. What this module imports therefore stays small: no asyncio, no pydantic. With `--wait` it is the other way round: the
+imports come before anybody wants a browser.
 """
 
 import contextlib
@@ -35,6 +36,8 @@ def main() -> None:
     if settings.parent:
         die_with_parent(settings.parent)
     become_subreaper()
+    if settings.waits and not _wanted():
+        return
     folder = SessionFolder(settings.folder, settings.uid)
     folder.make()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -50,6 +53,12 @@ def main() -> None:
         _leave_nothing(settings, folder)
     _say_why(settings.end_file, reason, message)
     sys.exit(EXIT_CODES.get(reason, 1))
+
+
+def _wanted() -> bool:
+    from podium_agent.beforehand import wanted  # imports everything, which is its use
+
+    return wanted()
 
 
 def _live(settings: Settings, folder: SessionFolder) -> tuple[EndReason, str]:

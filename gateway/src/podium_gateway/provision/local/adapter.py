@@ -13,6 +13,7 @@ from podium_gateway.provision.local.folders import Folders
 from podium_gateway.provision.local.launch import Launcher
 from podium_gateway.provision.local.pool import WarmPool
 from podium_gateway.provision.local.ports import Ports
+from podium_gateway.provision.local.spare import DELAY, Spare
 from podium_gateway.provision.local.sweep import sweep
 from podium_gateway.provision.local.uids import Uids
 from podium_gateway.provision.port import Launch, OnEnded, Place, RunEnded, RunKey, RunRequest, StartFailed
@@ -60,7 +61,9 @@ class LocalProvisioner:
         self._on_ended: OnEnded = lambda ended: None
         self._tasks = Tasks("local")
         self._pool = WarmPool(warm, start=lambda: self._start(headless=headless))
-        self._filling: asyncio.Task[None] | None = None
+        self._spare = Spare(lambda: self._start(headless=headless, waits=True), delay=DELAY)
+        self._first_spare = DELAY if warm else 0.0
+        self._keeping: list[asyncio.Task[None]] = []
         self._closing = False
 
     async def open(self) -> None:
@@ -71,7 +74,11 @@ class LocalProvisioner:
             own = None if uid in (0, self._folders.root.stat().st_uid) else uid
             killed = await asyncio.to_thread(sweep, left, uid=own, leader=None)
             log.warning("leftover_removed", extra={"agent": left.name, "processes": killed})
-        self._filling = self._tasks.start(self._pool.keep(), name="warm-pool")
+        # The pool's first browser, where there is a pool, has the processor to itself.
+        self._keeping = [
+            self._tasks.start(self._pool.keep(), name="warm-pool"),
+            self._tasks.start(self._spare.keep(after=self._first_spare), name="spare-agent"),
+        ]
 
     def subscribe(self, on_ended: OnEnded) -> None:
         """See `Provisioner`."""
@@ -117,7 +124,8 @@ class LocalProvisioner:
         launch = "cold"
         if self._closing:
             raise StartFailed(EndReason.EVICTED, "the gateway is shutting down")
-        child = self._start(headless=headless)
+        spare = self._spare.take() if headless == self._headless else None
+        child = spare or self._start(headless=headless)
         self._runs[request.key] = child
         try:
             await asyncio.shield(child.ready)
@@ -160,11 +168,13 @@ class LocalProvisioner:
         if (child := self._runs.get(key)) is not None:
             await child.end(reason, message)
 
-    def _start(self, *, headless: bool) -> AgentChild:
-        """A new child whose life has begun."""
+    def _start(self, *, headless: bool, waits: bool = False) -> AgentChild:
+        """A new child whose life has begun; one that `waits` has no browser until it is told to `begin`."""
         paths = self._folders.of(secrets.token_hex(4))
         agent = AgentClient(Target(socket=str(paths.socket)), signer=self._signer, timeout=self._limits.answer)
-        child = AgentChild(paths, agent, uid=self._uids.take(), port=self._ports.take(), headless=headless, limits=self._limits)
+        child = AgentChild(
+            paths, agent, uid=self._uids.take(), port=self._ports.take(), headless=headless, limits=self._limits, waits=waits
+        )
         self._children.add(child)
         self._tasks.start(self._life(child), name=f"agent-{paths.name}")
         return child
@@ -181,8 +191,8 @@ class LocalProvisioner:
     async def close(self) -> None:
         """See `Provisioner`."""
         self._closing = True
-        if self._filling is not None:
-            self._filling.cancel()
+        for task in self._keeping:
+            task.cancel()
         ends = [child.end(EndReason.EVICTED, "the gateway stopped") for child in self._children]
         try:
             async with asyncio.timeout(CLOSE_LIMIT):

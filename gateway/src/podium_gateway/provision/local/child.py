@@ -53,7 +53,15 @@ class AgentChild:
     """A child process with its folder, socket, uid and port."""
 
     def __init__(
-        self, paths: AgentPaths, agent: AgentClient, *, uid: int | None, port: int, headless: bool, limits: Limits
+        self,
+        paths: AgentPaths,
+        agent: AgentClient,
+        *,
+        uid: int | None,
+        port: int,
+        headless: bool,
+        limits: Limits,
+        waits: bool = False,
     ) -> None:
         self.paths = paths
         self.agent = agent
@@ -67,6 +75,11 @@ class AgentChild:
         self.exited: asyncio.Future[Exit] = loop.create_future()
         """Done when nothing is left."""
         self._wish: asyncio.Future[tuple[EndReason, str]] = loop.create_future()
+        self._wanted: asyncio.Future[None] = loop.create_future()
+        self._waits = waits
+        if not waits:
+            self._wanted.set_result(None)
+        self._pid: int | None = None
         self._deadline = float("inf")
         self._bound = False
         self.clean = True
@@ -82,6 +95,19 @@ class AgentChild:
     def ending(self) -> bool:
         """Its end was asked for, or it has ended."""
         return self._wish.done() or self.exited.done()
+
+    @property
+    def wanted(self) -> bool:
+        """Not (or no longer) one that waits before it starts a browser."""
+        return self._wanted.done()
+
+    def begin(self) -> bool:
+        """Want the browser of one that waits. Whether it will hear of it: not when it has died, be it this moment."""
+        seen = None if self._pid is None else facts(self._pid)
+        if self.ending or (self._pid is not None and (seen is None or not seen.alive)):
+            return False
+        self._wanted.set_result(None)
+        return True
 
     def bound(self, *, deadline: float) -> None:
         """It belongs to a run now, which may live until `deadline` on the loop's clock."""
@@ -100,6 +126,7 @@ class AgentChild:
         ended = Exit(EndReason.AGENT_CRASHED, "the agent could not be started")
         try:
             process, ready = await self._spawn(launcher)
+            self._pid = process.pid
             with contextlib.closing(ready):
                 ended = await self._live(process, ready)
         except OSError as error:
@@ -117,13 +144,15 @@ class AgentChild:
     async def _spawn(self, launcher: Launcher) -> tuple[asyncio.subprocess.Process, "_ReadyPipe"]:
         read, write = os.pipe()
         try:
-            command = launcher.command(self.paths, uid=self.uid, headless=self.headless, port=self.port, ready_fd=write)
+            command = launcher.command(
+                self.paths, uid=self.uid, headless=self.headless, port=self.port, ready_fd=write, waits=self._waits
+            )
             # A session of its own: a terminal's Ctrl-C is for the gateway, which ends agents in order.
             process = await asyncio.create_subprocess_exec(
                 *as_child(command),
                 env=dict(launcher.environment),
                 pass_fds=(write,),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if self._waits else asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )
         except BaseException:  # cancelled, too: a descriptor belongs to nobody else yet
@@ -136,12 +165,28 @@ class AgentChild:
     async def _live(self, process: asyncio.subprocess.Process, ready: "_ReadyPipe") -> Exit:
         gone = asyncio.ensure_future(process.wait())
         try:
-            ended = await self._start(gone, ready) or await self._guard(process, gone)
+            ended = await self._hold(process, gone) or await self._start(gone, ready) or await self._guard(process, gone)
             if not gone.done():
                 await self._stop(process, gone, ended)
             return ended
         finally:
             gone.cancel()
+
+    async def _hold(self, process: asyncio.subprocess.Process, gone: "asyncio.Future[int]") -> Exit | None:
+        """Wait until the browser is wanted: none then, else why it will not be."""
+        if process.stdin is None:
+            return None
+        try:
+            first: set[asyncio.Future[Any]] = {gone, self._wish, self._wanted}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if self._wish.done():
+                return Exit(*self._wish.result())
+            if gone.done():
+                return exit_of(gone.result(), self.paths.end_note)
+            process.stdin.write(b"\n")
+            return None
+        finally:
+            process.stdin.close()
 
     async def _start(self, gone: "asyncio.Future[int]", ready: "_ReadyPipe") -> Exit | None:
         """Wait until the browser is usable: none then, else why it will not be."""

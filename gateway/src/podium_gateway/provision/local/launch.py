@@ -30,8 +30,13 @@ class Launcher:
     sandbox: str = "preferred"
     log_level: str = "INFO"
 
-    def command(self, paths: AgentPaths, *, uid: int | None, headless: bool, port: int, ready_fd: int) -> list[str]:
-        """The agent's command line. `port` 0 leaves the choice of the DevTools port to Chromium."""
+    def command(
+        self, paths: AgentPaths, *, uid: int | None, headless: bool, port: int, ready_fd: int, waits: bool = False
+    ) -> list[str]:
+        """The agent's command line.
+
+        `port` 0 leaves the choice of the DevTools port to Chromium; one that `waits` begins at a line on its standard input.
+        """
         return [
             *(sys.executable, "-m", "podium_agent"),
             *("--listen", f"unix:{paths.socket}"),
@@ -45,4 +50,5 @@ class Launcher:
             *("--sandbox", self.sandbox),
             *("--log-level", self.log_level),
             *("--parent", str(os.getpid())),
+            *(("--wait",) if waits else ()),
         ]
