@@ -113,6 +113,16 @@ async def test_a_client_closes_the_browser():
         await over(agent, EndReason.REQUESTED, "client")
 
 
+async def test_the_last_client_closes_the_browser():
+    """It leaves because the browser does, however short the grace and however long Chromium takes to go."""
+    limits = {"on_last_disconnect": DisconnectPolicy.TERMINATE, "disconnect_grace": 0}
+    async with session("--headless", **limits) as agent:
+        async with agent.websocket("/cdp") as websocket:
+            await websocket.send('{"id": 1, "method": "Browser.close"}')
+            await websocket.wait_closed()
+        await over(agent, EndReason.REQUESTED, "client")
+
+
 async def test_chromium_is_killed():
     async with session() as agent:
         await agent.call("POST", "/ping")

@@ -9,11 +9,11 @@ from typing import Any, Final
 from podium_agent.cdp import CdpConnection
 from podium_agent.chromium import Chromium
 from podium_agent.display import Display
-from podium_agent.errors import AgentError, CdpTimeout
+from podium_agent.errors import AgentError, CdpClosed, CdpTimeout
 from podium_protocol.reasons import EndReason
 from podium_system.processes import HangDetector, facts
 
-__all__ = ["watch_answers", "watch_process"]
+__all__ = ["unless_gone", "watch_answers", "watch_process"]
 
 log = logging.getLogger(__name__)
 
@@ -68,3 +68,16 @@ async def watch_answers(chromium: Chromium, connection: CdpConnection, clock: Ca
             state = "stopped" if process.stopped else "idle"
             return EndReason.BROWSER_CRASHED, f"Chromium did not answer for {SILENT_LIMIT:.0f} s while its process was {state}"
         await asyncio.sleep(ASK_EVERY if answered else 0)
+
+
+async def unless_gone(connection: CdpConnection) -> None:
+    """Return if the browser is there.
+
+    One that goes takes its clients along some time before its process has ended, and that they left is not why.
+    """
+    try:
+        await connection.command("Browser.getVersion", limit=ANSWER_LIMIT)
+    except CdpClosed:
+        await asyncio.get_running_loop().create_future()  # `watch_process` says why
+    except AgentError as error:  # slow, but there
+        log.debug("browser_version_refused", extra={"error": str(error)})

@@ -9,7 +9,7 @@ from podium_agent.browser import Browser
 from podium_agent.context import overrides, set_viewport
 from podium_agent.courier import Courier, DeliveryError
 from podium_agent.errors import AgentError, CdpClosed, CdpTimeout
-from podium_agent.guard import Verdict, watch_answers, watch_process
+from podium_agent.guard import Verdict, unless_gone, watch_answers, watch_process
 from podium_agent.restore import Restore, TabStorage
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.events import EventType
@@ -287,6 +287,7 @@ class Session:
                     activity.touch(loop.time() - idle)
             verdict = activity.verdict(loop.time())
             if verdict is not None:
+                await unless_gone(self.browser.connection)
                 return verdict, ""
             pause = max(0.0, min(activity.deadline() - loop.time(), SAMPLE))
             try:
