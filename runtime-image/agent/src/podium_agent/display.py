@@ -13,7 +13,7 @@ from podium_system.processes import facts
 
 __all__ = ["Display", "DisplayError"]
 
-START_LIMIT: Final = 10.0
+START_LIMIT: Final = 20.0
 
 
 class Display:

@@ -21,7 +21,8 @@ from podium_system.shared_memory import release_shared_memory
 
 __all__ = ["Screen"]
 
-START_LIMIT: Final = 5.0
+START_LIMIT: Final = 20.0
+"""Seconds; 0.15 are usual, and who looks waits for nothing else. A machine with much other work has needed more than 5."""
 LINGER: Final = 10.0
 """Seconds x11vnc outlives its last viewer: a reload of the page is not a new start."""
 

@@ -161,7 +161,7 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
         headers: Sequence[Header] = (),
         host: bytes = b"localhost",
         on_open: OnOpen | None = None,
-        timeout: float = 10.0,
+        timeout: float = 30.0,
     ) -> SpliceStats:
         """Dial, forward the upgrade and, on 101, splice until either side ends.
 
