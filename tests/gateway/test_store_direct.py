@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from podium_gateway.errors import Unavailable
 from podium_gateway.store import database as database_module
@@ -21,7 +21,7 @@ BY_ID = select(users).where(users.c.id == bindparam("user_id"))
 
 async def name_of(database: Database, user_id: str = "alice") -> str | None:
     row = await database.first(BY_ID, {"user_id": user_id})
-    return None if row is None else str(row.name)
+    return None if row is None else str(row["name"])
 
 
 async def test_a_row_by_its_key_is_as_another_connection_left_it(stores: Stores) -> None:
@@ -50,7 +50,7 @@ async def test_a_read_that_would_have_to_wait_waits_elsewhere(stores: Stores, mo
 
     def refuse(*asked: object) -> None:
         refusals.append(asked)
-        raise OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked"))
+        raise sqlite3.OperationalError("database is locked")
 
     await stores.accounts.add_user("alice", now=NOW)
     monkeypatch.setattr(Direct, "first", refuse)

@@ -4,6 +4,7 @@ Writers of this process queue on a lock of our own where SQLite is underneath: i
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final, Self, TypeVar
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Row, Select, text
+from sqlalchemy import Connection, Select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -79,15 +80,15 @@ class Database:
             async with connection.begin():
                 yield connection
 
-    async def first(self, query: Select[Any], values: Mapping[str, Any]) -> Row[Any] | None:
+    async def first(self, query: Select[Any], values: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The only row of a query by a key, or none, for what every request asks: as it was last committed, by whomever."""
         if self._direct is not None:
             try:
                 return self._direct.first(query, values)
-            except (OperationalError, InterfaceError):
+            except sqlite3.Error:
                 pass  # below is one that can wait
         async with self.read() as connection:
-            row: Row[Any] | None = (await connection.execute(query, values)).one_or_none()
+            row: Mapping[str, Any] | None = (await connection.execute(query, values)).mappings().one_or_none()
             return row
 
     async def transact(self, work: Callable[[Connection], T]) -> T:

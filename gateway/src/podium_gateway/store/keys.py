@@ -100,7 +100,7 @@ class Accounts:
     async def get_key(self, key_id: str) -> ApiKey | None:
         """The key of that id, revoked or not."""
         row = await self._database.first(_BY_ID, {"key_id": key_id})
-        return None if row is None else _key(row)
+        return None if row is None else ApiKey(**row)
 
     async def live_key(self, key_id: str) -> ApiKey | None:
         """The key, unless it was revoked."""
