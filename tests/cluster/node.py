@@ -115,4 +115,7 @@ def kubelet_config(places: Places) -> dict[str, object]:
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
         "maxPods": 250,
+        # Tests kill containers again and again; Kubernetes' own pauses before a restart double from 10 s to five minutes.
+        "featureGates": {"KubeletCrashLoopBackOffMax": True},
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "2s"},
     }

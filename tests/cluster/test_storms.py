@@ -1,7 +1,6 @@
 """Many at once, and parts that die meanwhile: nothing is lost, doubled or left over, by the API server's own lists."""
 
 import asyncio
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from support.cdp import RawClient
 from support.cluster_podium import InCluster
 from support.ends import Stopwatch
 from support.in_cluster import Json, Sessions, condition, in_thread
-from support.storm import LONG, Storm, of_each_once, session_of, watching_pods
+from support.storm import LONG, SELDOM, Storm, watching
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900, func_only=True)]
@@ -34,11 +33,10 @@ async def test_fifty_at_once_for_five_warm_browsers(storm: Storm) -> None:
     await storm.warm(WARM)
     names = [f"crowd-{number}" for number in range(50)]
     watch = Stopwatch()
-    with watching_pods(storm.sessions) as seen:
+    with watching(storm.sessions) as seen:
         await asyncio.gather(*(storm.create(name) for name in names))
         watch.say("50 sessions at once for 5 warm browsers, all running after")
         found = await in_thread(storm.sessions.all, "browsersessions")
-        pods = await in_thread(storm.sessions.all, "pods")
     assert sorted(each["spec"]["sessionId"] for each in found) == sorted(names)
     assert all(condition(each, "Ready")["status"] == "True" for each in found)
     launched = [each["status"]["launch"] for each in found]
@@ -47,7 +45,7 @@ async def test_fifty_at_once_for_five_warm_browsers(storm: Storm) -> None:
     assert launched.count("Warm") >= WARM
     assert len({each["status"]["podUid"] for each in found}) == 50
     assert seen.twice() == {}
-    of_each_once(pods, [each["metadata"]["name"] for each in found])
+    await storm.each_once(each["metadata"]["name"] for each in found)
     await in_thread(storm.sessions, "scale", "browserpool/default", "--replicas=0")
     await storm.clear()
 
@@ -90,61 +88,62 @@ def second_operator(storm: Storm) -> Iterator[None]:
 async def test_two_operators_at_once_make_nothing_twice(storm: Storm) -> None:
     await storm.warm(WARM)
     names = [f"rivals-{number}" for number in range(20)]
-    with second_operator(storm), watching_pods(storm.sessions) as seen:
+    with second_operator(storm), watching(storm.sessions) as seen:
         watch = Stopwatch()
         await asyncio.gather(*(storm.create(name) for name in names))
         watch.say("20 sessions at once with two operators, all running after")
         found = await in_thread(storm.sessions.all, "browsersessions")
-
-        async def settled() -> bool:
-            pods = await in_thread(storm.sessions.all, "pods")
-            return len([each for each in pods if session_of(each) and each["status"]["phase"] == "Running"]) == len(names)
-
-        await eventually(settled, what="one pod for each", limit=60)
+        await storm.each_once(each["metadata"]["name"] for each in found)
         print(f"sessions that had a second pod for a moment: {len(seen.twice())}")
-    of_each_once(await in_thread(storm.sessions.all, "pods"), [each["metadata"]["name"] for each in found])
+    await storm.each_once(each["metadata"]["name"] for each in found)
     assert len({each["status"]["podUid"] for each in found}) == len(names)
     await in_thread(storm.sessions, "scale", "browserpool/default", "--replicas=0")
     await storm.clear()
 
 
 async def test_an_operator_that_is_killed_three_times_during_two_hundred_starts_loses_none(storm: Storm) -> None:
-    """Twelve may run at a time, and each is idle soon, so that the others get their turn."""
-    await in_thread(storm.sessions, "patch", "browserpool", "default", "--type=merge", "-p", '{"spec": {"maxSessions": 12}}')
+    """Twelve callers. One half end each session as soon as they have its browser, the other half as soon as they asked for it:
+    200 browsers at once do not fit on the machine, and what nobody waits for any more must not stay either."""
     await storm.warm(WARM)
-    spec = {"idleTimeoutSeconds": 10, "startTimeoutSeconds": 600, "ttlSecondsAfterEnded": 3600}
-    names = [f"many-{number:03}" for number in range(200)]
-    kind = {"apiVersion": "podium.dev/v1alpha1", "kind": "BrowserSession"}
-    items = [{**kind, "metadata": {"name": name}, "spec": spec} for name in names]
-    watch = Stopwatch()
+    numbers, waits, asked = iter(range(200)), [], 0
 
-    async def ended(count: int) -> list[Json]:
-        found: list[Json] = []
+    async def caller() -> None:
+        nonlocal asked
+        for number in numbers:
+            name, began = f"many-{number:03}", time.monotonic()
+            await storm.create(name, wait=number % 2 == 0)
+            asked += 1
+            if number % 2 == 0:
+                waits.append(time.monotonic() - began)
+            assert (await storm.podium.http.delete(f"/api/sessions/{name}")).status_code == 200
 
-        async def enough() -> bool:
-            found[:] = await in_thread(storm.sessions.all, "browsersessions")
-            return len([each for each in found if condition(each, "Ended").get("status") == "True"]) >= count
-
-        await eventually(enough, what=f"the end of {count} sessions", limit=LONG)
-        return found
-
-    with watching_pods(storm.sessions) as seen:
-        made = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-        assert (await in_thread(lambda: storm.sessions.try_to("create", "-f", "-", input=made, limit=120))).status == 0
-        for count in (20, 70, 120):
-            await ended(count)
+    async def murderer() -> None:
+        for count in (20, 80, 140):
+            await eventually(lambda count=count: asked >= count, what=f"{count} creates", limit=LONG)  # type: ignore[misc]
             outage = Stopwatch()
             await storm.kill_the_operator()
-            outage.say(f"after {count} ends: the operator was killed, and ready again after")
-        found = await ended(200)
-        watch.say("200 sessions, the operator killed three times, all ended after")
-    assert sorted(each["metadata"]["name"] for each in found) == names
-    reasons = {condition(each, "Ended")["reason"] for each in found}
-    assert reasons == {"IdleTimeout"}
+            outage.say(f"after {count} creates: the operator was killed, and ready again after")
+
+    watch = Stopwatch()
+    with watching(storm.sessions) as seen:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(murderer())
+            for _ in range(12):
+                group.create_task(caller())
+        await storm.each_once([])
+        watch.say("200 creates by 12 callers, the operator killed three times, all of them ended and no pod left after")
+        print(f"until a browser was there: p50 {sorted(waits)[50]:.1f} s, the longest {max(waits):.1f} s")
+        print(f"told to come again: {Counter(storm.refusals)}")
+
+        async def all_ended() -> list[Json]:
+            found = await in_thread(storm.sessions.all, "browsersessions")
+            return found if all(condition(each, "Ended") for each in found) else []
+
+        found = await eventually(all_ended, what="the ends in the API server", limit=60, step=SELDOM)
+    assert len(seen.ended) >= len(waits) == 100
+    assert {condition(each, "Ended")["reason"] for each in found} | set(seen.ended.values()) == {"Requested"}
     assert seen.twice() == {}
-    assert set(seen.pods) == set(names)
-    of_each_once(await in_thread(storm.sessions.all, "pods"), [])
-    await in_thread(storm.sessions, "patch", "browserpool", "default", "--type=merge", "-p", '{"spec": {"maxSessions": 60}}')
+    assert len({uid for uids in seen.pods.values() for uid in uids}) == len(seen.pods)
     await in_thread(storm.sessions, "scale", "browserpool/default", "--replicas=0")
     await storm.clear()
 
@@ -154,6 +153,7 @@ async def test_an_api_server_that_is_away_for_half_a_minute_costs_no_session(sto
     assert isinstance(provider, Embedded)
     names = [f"outage-{number}" for number in range(3)]
     await asyncio.gather(*(storm.create(name) for name in names))
+    await storm.warm(1)
     before = {each["metadata"]["name"]: each["status"]["podUid"] for each in await in_thread(storm.sessions.all, "browsersessions")}
     async with AsyncExitStack() as opened:
         clients = [await opened.enter_async_context(RawClient.connect(storm.podium.ws_url(name))) for name in names]
@@ -170,13 +170,16 @@ async def test_an_api_server_that_is_away_for_half_a_minute_costs_no_session(sto
         provider.control_plane.start_api_server()
         await eventually(installation.kubectl.ready, what="the API server", limit=60)
         watch = Stopwatch()
-        await storm.create("after-the-outage")
-        watch.say("the first session after the outage, running after")
+        await storm.create("warm-after-it")
+        watch.say("the first session after the outage, for a warm browser, running after")
+        await storm.create("cold-after-it")
+        watch.say("the first that needs a new pod, for which kubelet and scheduler must be back too, running after")
         for client in clients:
             assert (await client.command("Browser.getVersion"))["product"]
     after = {each["metadata"]["name"]: each for each in await in_thread(storm.sessions.all, "browsersessions")}
     assert {name: after[name]["status"]["podUid"] for name in before} == before
     assert all(condition(after[name], "Ready")["status"] == "True" for name in before)
+    await in_thread(storm.sessions, "scale", "browserpool/default", "--replicas=0")
     await storm.clear()
 
 
@@ -212,5 +215,5 @@ async def test_a_gateway_that_is_replaced_under_fifty_connections_costs_no_sessi
         assert (record["status"], record["run"]) == ("running", 1)
     found = await in_thread(storm.sessions.all, "browsersessions")
     assert len(found) == len(names)
-    of_each_once(await in_thread(storm.sessions.all, "pods"), [each["metadata"]["name"] for each in found])
+    await storm.each_once(each["metadata"]["name"] for each in found)
     await storm.clear()

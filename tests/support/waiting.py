@@ -9,15 +9,18 @@ T = TypeVar("T")
 
 LIMIT = 60.0
 """Seconds; what is waited for here takes well under one on an idle machine, and many on one that has other work."""
-_STEP = 0.05
+STEP = 0.05
+"""Seconds between two looks; one that starts a process, such as kubectl, should be made less often."""
 
 
 @overload
-async def eventually(look: Callable[[], Awaitable[T]], *, what: str, limit: float = ...) -> T: ...
+async def eventually(look: Callable[[], Awaitable[T]], *, what: str, limit: float = ..., step: float = ...) -> T: ...
 @overload
-async def eventually(look: Callable[[], T], *, what: str, limit: float = ...) -> T: ...
-async def eventually(look: Callable[[], Awaitable[T]] | Callable[[], T], *, what: str, limit: float = LIMIT) -> T:
-    """Look again and again until there is something true to see, and give it.
+async def eventually(look: Callable[[], T], *, what: str, limit: float = ..., step: float = ...) -> T: ...
+async def eventually(
+    look: Callable[[], Awaitable[T]] | Callable[[], T], *, what: str, limit: float = LIMIT, step: float = STEP
+) -> T:
+    """Look again and again until there is something true to see, and give it. `step`: seconds between two looks.
 
     Raises:
         AssertionError: still nothing after `limit` seconds; says `what` was waited for and what was seen last.
@@ -30,7 +33,7 @@ async def eventually(look: Callable[[], Awaitable[T]] | Callable[[], T], *, what
                 seen = await found if isinstance(found, Awaitable) else found
                 if seen:
                     return seen
-                await asyncio.sleep(_STEP)
+                await asyncio.sleep(STEP)
     except TimeoutError:
         raise AssertionError(f"{what}: not within {limit:g} s; last seen: {seen!r}") from None
 
@@ -45,4 +48,4 @@ def until(look: Callable[[], object], *, what: str, limit: float = LIMIT) -> Non
     while not look():
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {limit:g} s")
-        time.sleep(_STEP)
+        time.sleep(STEP)
