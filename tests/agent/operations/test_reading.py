@@ -183,6 +183,17 @@ async def test_a_snapshot_changes_and_loads_nothing(driven: Driven):
     assert await driven.page.evaluate("[made, requested]") == [1, 0]
 
 
+async def test_elements_named_like_a_documents_own_parts_hide_nothing(driven: Driven):
+    names = ("body", "title", "documentElement", "querySelectorAll", "createTreeWalker", "implementation", "doctype", "baseURI")
+    pictures = "".join(f"<img name={name} alt=''>" for name in (*names, "adoptedStyleSheets", "contentType"))
+    await driven.show(f"<p>one{pictures}<script>1</script>")
+    taken = await html(driven)
+    assert pictures.replace("alt=''", 'alt=""').replace("name=", 'name="').replace(" alt", '" alt') in taken
+    assert "<!DOCTYPE html>" in taken
+    assert "script" not in taken
+    assert f'<base href="{driven.url}/own' in taken
+
+
 async def test_the_bare_document_is_as_it_is_without_its_scripts(driven: Driven):
     await driven.show("<p>one<script>document.body.append('two')</script>")
     assert await html(driven, inline=False) == "<!DOCTYPE html>\n<html><head></head><body><p>one</p>two</body></html>"

@@ -46,6 +46,7 @@ const viewOf = (el) => (typeOf(el) === Node.DOCUMENT_NODE ? defaultViewOf(el) : 
 const defaultViewOf = getter(Document.prototype, 'defaultView');
 const bodyOf = getter(Document.prototype, 'body');
 const titleOf = getter(Document.prototype, 'title');
+const walkerOf = method(Document.prototype, 'createTreeWalker');
 const elementOf = getter(Document.prototype, 'documentElement');
 const implementationOf = getter(Document.prototype, 'implementation');
 const activeIn = (root) => (typeOf(root) === Node.DOCUMENT_NODE ? activeOfDocument(root) : root.activeElement);
