@@ -12,6 +12,7 @@ from support.agent import Agent
 from support.inline import Inline
 from support.receiver import Artifact
 from support.serving import serving
+from support.stock import connected
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -26,7 +27,7 @@ async def playwright(agent: Agent) -> AsyncIterator[Browser]:
         await splice_of(scope)(Target(socket=str(agent.socket)), b"/cdp", headers=headers)
 
     async with serving(gateway) as running, async_playwright() as driver:
-        browser = await driver.chromium.connect_over_cdp(f"ws://127.0.0.1:{running.port}/")
+        browser = await connected(driver, f"ws://127.0.0.1:{running.port}/")
         try:
             yield browser
         finally:

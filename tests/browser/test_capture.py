@@ -16,6 +16,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from support.podium import Podium
 from support.records import Event, end_session, events_of
 from support.site import Site
+from support.stock import connected
 from support.waiting import eventually
 
 pytestmark = pytest.mark.browser
@@ -110,7 +111,7 @@ async def record(podium: Podium, site: Site) -> Recording:
     """Browse, end the session, and read its events when the last of them is stored."""
     site.seen.clear()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(podium.ws_url(SESSION))
+        browser = await connected(playwright, podium.ws_url(SESSION))
         page = await browser.contexts[0].new_page()
         await browse(page, browser, site)
         await browser.close()

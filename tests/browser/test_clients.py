@@ -17,10 +17,11 @@ from support.cdp import RawClient
 from support.podium import Podium
 from support.records import artifacts_of, end_session
 from support.site import REPORT, Site
+from support.stock import connected
 from support.target import Target
 from support.waiting import eventually
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(360)]
 
 HERE = Path(__file__).with_name("clients")
 CLIENTS = {
@@ -28,7 +29,7 @@ CLIENTS = {
     "playwright-sync": (sys.executable, HERE / "playwright_sync.py"),
     "puppeteer": ("node", HERE / "puppeteer.mjs"),
 }
-LIMIT = 90.0
+LIMIT = 150.0
 """Seconds for one script; about 8 on an idle two-core machine."""
 
 
@@ -112,7 +113,7 @@ async def test_a_stock_client_does_the_same_on_podium_as_on_a_bare_chromium(
 async def playwright_page(endpoint: str) -> AsyncIterator[Page]:
     """A new tab of a client that leaves at the end of the block; the tab stays."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(endpoint)
+        browser = await connected(playwright, endpoint)
         yield await browser.contexts[0].new_page()
         await browser.close()
 

@@ -22,6 +22,7 @@ from support.ends import Stopwatch, end_of
 from support.podium import Podium, running_podium
 from support.records import end_session, events_of
 from support.site import Site
+from support.stock import connected
 from support.traces import Traces, begin_session
 from support.waiting import eventually
 
@@ -152,8 +153,8 @@ async def test_a_clients_browser_close_is_a_request(gateway: Podium) -> None:
 
 async def test_the_last_client_leaving_ends_the_session(gateway: Podium) -> None:
     async with async_playwright() as playwright:
-        first = await playwright.chromium.connect_over_cdp(gateway.ws_url("left"))
-        second = await playwright.chromium.connect_over_cdp(gateway.ws_url("left"))
+        first = await connected(playwright, gateway.ws_url("left"))
+        second = await connected(playwright, gateway.ws_url("left"))
         await first.close()
         outlast_the_grace = f"new Promise(done => setTimeout(done, {GRACE * 1000 + 1000}, 'still here'))"
         assert await second.contexts[0].pages[0].evaluate(outlast_the_grace) == "still here"

@@ -20,6 +20,7 @@ from playwright.async_api import Error as PlaywrightError
 from support.podium import LocalPodium, running_podium
 from support.records import artifacts_of, end_session, events_of
 from support.site import Site
+from support.stock import connected
 from support.traces import Traces, begin_session, traces_of
 from support.waiting import eventually
 
@@ -45,7 +46,7 @@ async def pages(podium: LocalPodium, names: list[str]) -> AsyncIterator[dict[str
     async with async_playwright() as playwright:
 
         async def connect(name: str) -> tuple[str, Page]:
-            browser: Browser = await playwright.chromium.connect_over_cdp(podium.ws_url(name), timeout=90_000)
+            browser: Browser = await connected(playwright, podium.ws_url(name))
             return name, browser.contexts[0].pages[0]
 
         yield dict(await asyncio.gather(*(connect(name) for name in names)))

@@ -20,6 +20,7 @@ from support.ends import end_of
 from support.podium import LocalPodium, Podium, own_gateway
 from support.records import end_session
 from support.site import Site
+from support.stock import PATIENCE, connected
 from support.target import Target
 from support.traces import begin_session, traces_of
 from support.waiting import eventually
@@ -91,8 +92,9 @@ async def viewer() -> AsyncIterator[tuple[Page, list[str]]]:
     wrong: list[str] = []
     with bare_chromium(headful=False) as endpoint:
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.connect_over_cdp(endpoint)
+            browser = await connected(playwright, endpoint)
             page = await browser.new_page(viewport={"width": 1000, "height": 700})
+            page.set_default_timeout(PATIENCE)
             page.on("console", lambda message: wrong.append(message.text))
             page.on("pageerror", lambda error: wrong.append(str(error)))
             yield page, wrong

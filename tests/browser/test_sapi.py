@@ -14,6 +14,7 @@ from playwright.async_api import async_playwright
 from support.inline import Inline, inline_site
 from support.podium import Podium
 from support.records import end_session
+from support.stock import connected
 from support.target import Target
 from support.traces import begin_session
 from support.waiting import eventually
@@ -122,7 +123,7 @@ async def test_the_action_log_has_the_start_the_calls_and_a_clients_navigations(
     await gateway.http.post("/api/sessions/actions/action", json={"kind": "click", "selector": "a"})
     await gateway.http.get("/api/sessions/actions/screenshot")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(gateway.ws_url("actions"))
+        browser = await connected(playwright, gateway.ws_url("actions"))
         await browser.contexts[0].pages[0].goto(by_client)
 
         async def logged() -> bool:

@@ -19,6 +19,7 @@ from podium_protocol.errors import AgentErrorBody, AgentErrorCode
 from podium_protocol.operations import AccessibilityTree, Acted, Action, ReadTree
 from support.agent import Agent, running_agent
 from support.serving import serving
+from support.stock import connected
 
 _visits = itertools.count()
 """Makes each address new, so that Playwright can be waited for until it is there too."""
@@ -127,6 +128,6 @@ async def driving() -> AsyncIterator[Driven]:
         async_playwright() as playwright,
     ):
         await agent.attach()
-        browser = await playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
+        browser = await connected(playwright, f"http://127.0.0.1:{port}")
         yield Driven(agent, browser.contexts[0].pages[0], f"http://127.0.0.1:{site.port}", pages)
         await browser.close()

@@ -35,6 +35,7 @@ def everything(playwright: Any, endpoint: str, site: str, folder: Path) -> Steps
     """All steps in one browser; the result is JSON."""
     browser = yield playwright.chromium.connect_over_cdp(endpoint)
     context = browser.contexts[0]
+    context.set_default_timeout(60_000)
     page = yield context.new_page()
     results = {
         "form": (yield from fill_form(page, site)),
