@@ -36,8 +36,6 @@ class ControlPlane:
             # With its usual 20 requests a second the first service accounts come 4 s later.
             "--kube-api-qps=200",
             "--kube-api-burst=400",
-            # A node that is gone is seen in a test's time: 40 s and 50 s are the usual ones.
-            "--node-monitor-grace-period=20s",
             *common,
         )
         self._start("kube-scheduler", f"--kubeconfig={kubeconfig_of(self.places, 'kube-scheduler')}", *common)
