@@ -35,7 +35,8 @@ async def spare_of(here: Local) -> int:
 
     def look() -> int:
         child = here.provisioner._spare._child
-        return 0 if child is None or child.ending or child._pid is None else child._pid
+        pid = 0 if child is None or child._process is None else child._process.pid
+        return pid if pid and alive(pid) else 0
 
     return await eventually(look, what="a spare agent")
 

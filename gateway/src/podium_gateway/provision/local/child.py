@@ -79,7 +79,7 @@ class AgentChild:
         self._waits = waits
         if not waits:
             self._wanted.set_result(None)
-        self._pid: int | None = None
+        self._process: asyncio.subprocess.Process | None = None
         self._deadline = float("inf")
         self._bound = False
         self.clean = True
@@ -103,8 +103,7 @@ class AgentChild:
 
     def begin(self) -> bool:
         """Want the browser of one that waits. Whether it will hear of it: not when it has died, be it this moment."""
-        seen = None if self._pid is None else facts(self._pid)
-        if self.ending or (self._pid is not None and (seen is None or not seen.alive)):
+        if self.ending or (self._process is not None and _dead(self._process)):
             return False
         self._wanted.set_result(None)
         return True
@@ -126,7 +125,7 @@ class AgentChild:
         ended = Exit(EndReason.AGENT_CRASHED, "the agent could not be started")
         try:
             process, ready = await self._spawn(launcher)
-            self._pid = process.pid
+            self._process = process
             with contextlib.closing(ready):
                 ended = await self._live(process, ready)
         except OSError as error:
@@ -256,6 +255,11 @@ class AgentChild:
         self.clean = not left
         if killed or left:
             log.warning("agent_left_processes", extra={"agent": self.paths.name, "killed": killed, "left": len(left)})
+
+
+def _dead(process: asyncio.subprocess.Process) -> bool:
+    seen = facts(process.pid)
+    return process.returncode is not None or (seen is not None and not seen.alive)
 
 
 class _ReadyPipe:
