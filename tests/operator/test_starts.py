@@ -152,3 +152,22 @@ async def test_a_warm_pod_that_somebody_else_took_meanwhile_is_theirs(cluster: F
     cluster.kube.faults.next("conflict", verb="patch", resource="pods", before=taken)
     await ready(cluster)
     assert status(cluster)["podName"] == "s1"
+
+
+async def test_a_cold_start_need_not_wait_for_the_kubelets_word(cluster: FakeCluster, one: Operating):
+    """The agent itself says that it is ready."""
+    cluster.kubelet.fate = lambda pod: "never-told"
+    await cluster.add_pool(replicas=0)
+    await cluster.create_session("s1")
+    await cluster.all_ready()
+    assert status(cluster)["launch"] == "Cold"
+    assert cluster.agents.requests["/bind"] == 1
+
+
+async def test_a_warm_browser_is_given_away_on_its_kubelets_word_only(cluster: FakeCluster, one: Operating):
+    cluster.kubelet.fate = lambda pod: "never-told" if "podium.dev/session" not in pod["metadata"]["labels"] else "ready"
+    await cluster.add_pool(replicas=1)
+    await eventually(lambda: any(pod.running for pod in one.operator.pods.snapshot().values()), what="a pod that runs")
+    await cluster.create_session("s1")
+    await cluster.all_ready()
+    assert status(cluster)["launch"] == "Cold"

@@ -11,7 +11,8 @@ from typing import Literal, Self
 
 from support.fake_kube_store import Change, Collection, Json, Refusal, Store, timestamp
 
-Fate = Literal["ready", "unschedulable", "no-image", "never-ready"]
+Fate = Literal["ready", "unschedulable", "no-image", "never-ready", "never-told"]
+"""`never-told`: the agent is ready, and the kubelet does not say so."""
 
 
 @dataclass(frozen=True, slots=True)

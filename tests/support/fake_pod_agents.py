@@ -54,7 +54,7 @@ class FakePodAgents:
             return web.Response(status=499)  # nobody is there to read it
         self.requests[request.path] += 1
         if request.path == "/healthz":
-            return web.json_response({})
+            return web.json_response({}, status=503 if self._kubelet.fate(pod) == "never-ready" else 200)
         body = await request.read()
         if self._verifier:
             try:

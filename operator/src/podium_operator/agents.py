@@ -81,6 +81,15 @@ class Agents:
         except ValidationError as error:
             raise AgentUnreachable("the agent's status cannot be read") from error
 
+    async def ready(self, pod: PodRecord) -> bool:
+        """Whether it says that it can be bound; one that starts lets the question wait until it can, or is not there yet."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                status, _ = await _exchange(self._url(pod), "GET", "/healthz")
+        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+            return False
+        return status == 200
+
     async def end(self, pod: PodRecord, session: BrowserSession, *, reason: EndReason, message: str) -> None:
         """Ask the agent to save, close its browser and exit."""
         subject = SignedFor(session_uid=session.agent_uid, run=session.spec.run)
@@ -125,14 +134,14 @@ def _refusal(status: int, answer: Any) -> AgentRefused | AgentUnreachable:
     return AgentRefused(body.code, body.message)
 
 
-async def _exchange(url: str, method: str, path: str, body: bytes, credential: str) -> tuple[int, bytes]:
+async def _exchange(url: str, method: str, path: str, body: bytes = b"", credential: str = "") -> tuple[int, bytes]:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=LARGEST)
     try:
         head = [
             f"{method} {path} HTTP/1.1",
             f"Host: {parts.netloc}",
-            f"Authorization: {credential}",
+            *([f"Authorization: {credential}"] if credential else []),
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
             "Connection: close",

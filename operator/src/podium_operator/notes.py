@@ -39,6 +39,10 @@ class Notes:
         """What is under way in a pool."""
         return self.state.supplies.setdefault(pool.metadata.name, Supply())
 
+    def answered(self, pod: PodRecord) -> None:
+        """The agent of a session's pod says that it is ready."""
+        self.state.note(pod.session, replace(self.state.known.get(pod.session, Known()), answered=pod.uid))
+
     def bound(self, session: BrowserSession, bound: Bound) -> None:
         """Its agent accepted the session."""
         self._note(session, replace(self.known(session), bound=bound, refused=None, retry_at=0.0, failures=0))

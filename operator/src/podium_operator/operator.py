@@ -23,6 +23,7 @@ from podium_kube.informer import Informer, Selection, WatchTimes
 from podium_kube.resources import PODS, Json
 from podium_operator.agents import Agents
 from podium_operator.execute import Executor
+from podium_operator.knock import Knocker
 from podium_operator.metrics import Metrics
 from podium_operator.notes import Notes
 from podium_operator.probes import Page
@@ -32,7 +33,7 @@ from podium_operator.resources import BROWSER_PODS, POOLS, SESSIONS
 from podium_operator.settings import Settings
 from podium_operator.state import State
 from podium_operator.tell import Teller
-from podium_operator.work import Deadlines, WorkQueue
+from podium_operator.work import Deadlines, Key, WorkQueue
 from podium_protocol.signing import RequestSigner
 
 __all__ = ["Operator"]
@@ -69,22 +70,25 @@ class Operator:
         self.deadlines = Deadlines(self.queue.add, clock=clock)
         self.state = State(self.queue.add, keys=keys)
         selection = Selection(PODS, settings.namespace, label_selector=BROWSER_PODS)
-        self.pods: Informer[PodRecord] = Informer(client, selection, trim=trim, on_change=self.state.pod_changed, times=WATCH)
+        self.pods: Informer[PodRecord] = Informer(client, selection, trim=trim, on_change=self._pod_changed, times=WATCH)
+        agents = Agents(signer, address=settings.agent_address, port=settings.agent_port, timeout=settings.agent_timeout)
+        notes = Notes(self.state, Backoff(0.1, 5.0, random=random.random), clock)
         executor = Executor(
             client=client,
             namespace=settings.namespace,
             state=self.state,
             pods=self.pods,
-            agents=Agents(signer, address=settings.agent_address, port=settings.agent_port, timeout=settings.agent_timeout),
+            agents=agents,
             teller=Teller(client, namespace=settings.namespace, instance=settings.identity),
             metrics=self.metrics,
             keys=keys,
-            notes=Notes(self.state, Backoff(0.1, 5.0, random=random.random), clock),
+            notes=notes,
             clock=clock,
         )
         self.reconciler = Reconciler(
             state=self.state, queue=self.queue, deadlines=self.deadlines, executor=executor, clock=clock, may_act=may_act
         )
+        self._knocker = Knocker(agents.ready, self._answered(notes), Backoff(0.1, 2.0, random=random.random))
         self._missed = 0  # comparisons in a row that found what no watch had told
         self.ready = asyncio.Event()
         """Everything has been listed once, and the workers work."""
@@ -92,6 +96,7 @@ class Operator:
     async def run(self) -> None:
         """Work until cancelled. Nothing is decided before everything has been seen once."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._knocker.run(), name="knocker")
             group.create_task(self.pods.run(), name="pods")
             await self.pods.synced.wait()
             await self._first_comparison()
@@ -104,6 +109,17 @@ class Operator:
         """Go on at once with all that failed: what it failed of is over."""
         for key in self.queue.failing():
             self.queue.add(key)
+
+    def _pod_changed(self, name: str, old: PodRecord | None, new: PodRecord | None) -> None:
+        self.state.pod_changed(name, old, new)
+        self._knocker.pod_changed(old, new)
+
+    def _answered(self, notes: Notes) -> Callable[[PodRecord], None]:
+        def answered(pod: PodRecord) -> None:
+            notes.answered(pod)
+            self.queue.add(Key("session", pod.session))
+
+        return answered
 
     def session_event(self, kind: str | None, body: Json) -> None:
         """What a watch says of a session."""

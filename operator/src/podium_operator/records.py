@@ -51,6 +51,8 @@ class PodRecord:
     deleting: float | None = None
     """When it must be gone, if it is being deleted."""
     unscheduled: Trouble | None = None
+    running: bool = False
+    """Whether its container runs; not whether it is of use yet."""
     waiting: Trouble | None = None
     """What the container waits for."""
     exit: Exit | None = None
@@ -93,6 +95,7 @@ def trim(body: Json) -> PodRecord:
         started=_seconds(status.get("startTime")),
         deleting=_seconds(metadata.get("deletionTimestamp")),
         unscheduled=_trouble(conditions.get("PodScheduled"), "False"),
+        running="running" in state,
         waiting=_given(state.get("waiting")),
         exit=None if terminated is None else _exit(terminated),
         failed=_given(status) if status.get("reason") else None,

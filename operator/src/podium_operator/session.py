@@ -46,6 +46,8 @@ class Known:
 
     bound: Bound | None = None
     """The agent that accepted the session."""
+    answered: str = ""
+    """Uid of the pod whose agent said that it is ready, be it before the kubelet did."""
     refused: Wait | None = None
     """Why the last attempt to get or bind a pod failed."""
     retry_at: float = 0.0
@@ -192,7 +194,7 @@ def _starting(view: SessionView, pod: PodRecord | None, now: float, tidy: tuple[
     if pool is None:
         wait = Wait(WaitReason.POOL_NOT_FOUND, f"there is no BrowserPool {session.spec.pool_ref.name}")
         return _waiting(view, pod, wait, now, tidy, waits=True)
-    if pod is not None and not pod.ready:
+    if pod is not None and not pod.ready and pod.uid != known.answered:
         return _waiting(view, pod, statuses.waits_for(pod), now, tidy)
     if now < known.retry_at:
         wait = known.refused or Wait(WaitReason.QUEUED, "")
