@@ -24,6 +24,7 @@ from podium_gateway.settings import Settings
 from podium_gateway.store.database import Database
 from podium_protocol.sessions import Destinations
 from support.places import FakeAgent, FakeProvisioner
+from support.store import with_tables
 
 
 @dataclass
@@ -105,7 +106,7 @@ async def gateway_rig(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
     told = Settings(home=folder / "home", **settings)
     prepare_home(told.home)
     place = FakeProvisioner()
-    async with await Database.open(told.database_url) as database:
+    async with await Database.open(await with_tables(told.database_url)) as database:
         gateway = assemble(told, database, placement(place, folder / "internal.sock"))
         try:
             yield Rig(gateway, place, told, database)
