@@ -1,9 +1,11 @@
 """The public app: the faces, put together over the parts of one running service."""
 
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
 from podium_gateway.faces import rendering
 from podium_gateway.faces.context import Parts
@@ -52,14 +54,23 @@ def described() -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     rendering.install(app)
-    of_sessions = (sessions, session_health, browser, pages, records, artifacts, stored_sessions)
-    for routes in (
-        *(routes(user_scoped=user_scoped) for user_scoped in (False, True) for routes in of_sessions),
-        *(linked_artifacts(), live_page(), live_sockets(), devtools_sockets(), system()),
-    ):
-        # The routes themselves: FastAPI looks through included routers twice for a request, a fifth of what it does for one.
-        app.router.routes.extend(routes.routes)
+    # The routes themselves: FastAPI looks through included routers twice for a request, a fifth of what it does for one.
+    app.router.routes.extend(_routes())
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """Of no app, so made once for all of a process: that takes a tenth of a second, and tests make hundreds of apps."""
+    of_sessions = (sessions, session_health, browser, pages, records, artifacts, stored_sessions)
+    return [
+        route
+        for routes in (
+            *(routes(user_scoped=user_scoped) for user_scoped in (False, True) for routes in of_sessions),
+            *(linked_artifacts(), live_page(), live_sockets(), devtools_sockets(), system()),
+        )
+        for route in routes.routes
+    ]
 
 
 def build(parts: Parts) -> FastAPI:
