@@ -44,6 +44,8 @@ SETTLED: Final = 10.0
 """Seconds after its creation that a session must have been heard of."""
 STUCK: Final = 60.0
 """Seconds that work may wait while none is finished: several times what a request may take."""
+KNOCKS: Final = Backoff(0.1, 0.3, random=random.random)
+"""Between two questions to an agent that is not there yet. One that is there lets the question wait."""
 WATCH: Final = WatchTimes(longest_pause=3.0)
 """While the API server is away it is asked every few seconds: sessions wait for what the watch will tell."""
 
@@ -88,7 +90,7 @@ class Operator:
         self.reconciler = Reconciler(
             state=self.state, queue=self.queue, deadlines=self.deadlines, executor=executor, clock=clock, may_act=may_act
         )
-        self._knocker = Knocker(agents.ready, self._answered(notes), Backoff(0.1, 2.0, random=random.random))
+        self._knocker = Knocker(agents.ready, self._answered(notes), KNOCKS)
         self._missed = 0  # comparisons in a row that found what no watch had told
         self.ready = asyncio.Event()
         """Everything has been listed once, and the workers work."""
