@@ -24,7 +24,7 @@ depends on having seen an event: a lost answer, a watch that breaks off and a ki
 | what | how |
 |---|---|
 | warm start | patch the pod (only if it is unchanged), bind its agent, patch the session's status (only if it is unchanged) |
-| cold start | create a pod named like the session, then the same |
+| cold start | create a pod named like the session, ask its agent until it is ready, then the same |
 | idle timeout | the agent in the pod, which sees all traffic |
 | lifetime | the operator asks the agent to end; the pod's `activeDeadlineSeconds` holds without any of us |
 | start timeout, time after the end | the operator's one heap of deadlines |
