@@ -3,10 +3,11 @@
 import asyncio
 import json
 import statistics
+import threading
 import urllib.request
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from playwright.async_api import Page, async_playwright
@@ -32,32 +33,37 @@ Way = Callable[[], Awaitable[float]]
 
 
 def capture(podium: Podium, site: int, *, rounds: int) -> dict[str, Measured]:
-    """The page in a session and in the same Chromium without an agent, in turn; first by bare CDP, then by Playwright."""
+    """The page in a session and in the same Chromium without an agent, in turn; first by bare CDP, then by Playwright.
+
+    And in one that tells somebody who does not listen: what its events alone cost.
+    """
     url = f"http://127.0.0.1:{site}/busy"
     with ExitStack() as stack:
-        devtools = stack.enter_context(browser_by_hand())
+        bare, told = (stack.enter_context(browser_by_hand()) for _ in range(2))
+        stack.enter_context(_told_of(told))
         session = podium.create()
         stack.callback(podium.end, session)
         stack.enter_context(podium.connect(session)).command("Browser.getVersion")
-        return asyncio.run(_measure(podium, session, url, [devtools, browser_port(podium.agents()[0].pid)], rounds))
+        return asyncio.run(_measure(podium, session, url, [bare, told, browser_port(podium.agents()[0].pid)], rounds))
 
 
 async def _measure(podium: Podium, session: str, url: str, ports: list[int], rounds: int) -> dict[str, Measured]:
     await asyncio.sleep(SETTLE)
     with ExitStack() as stack:
-        bare_wire, wire = [_by_wire(stack.enter_context(_wire(port)), url) for port in ports]
-        await wire()
+        wires = [_by_wire(stack.enter_context(_wire(port)), url) for port in ports]
+        await wires[-1]()
         stored = _stored(podium, session)
-        quiet = await _turns([bare_wire, wire], rounds)
+        quiet = await _turns(wires, rounds)
     async with async_playwright() as playwright:
         browsers = [await playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}") for port in ports]
         took = await _turns([_by_playwright(one.contexts[0].pages[0], url) for one in browsers], rounds)
-    bare, recorded = took
+    bare, told, recorded = took
+    silent = [f"{statistics.median(one):.0f}" for one in quiet]
     said = (
-        f"{statistics.median(bare):.0f} → {statistics.median(recorded):.0f} ms by Playwright,"
-        f" which listens, too; by one that does not {statistics.median(quiet[0]):.0f} → {statistics.median(quiet[1]):.0f} ms"
-        f" ({_ratio(quiet[1], quiet[0]):.2f} ×);"
-        f" {REQUESTS} requests and {LINES} lines are {stored} events, {rounds} of each"
+        f"{statistics.median(bare):.0f} → {statistics.median(recorded):.0f} ms by Playwright, which listens, too; told to nobody"
+        f" {_ratio(told, bare):.2f} ×; by one that does not listen {silent[0]} → {silent[2]} ms ({_ratio(quiet[2], quiet[0]):.2f} ×,"
+        f" told to nobody {_ratio(quiet[1], quiet[0]):.2f} ×); {REQUESTS} requests and {LINES} lines are {stored} events,"
+        f" {rounds} of each"
     )
     return {"capture": Measured(_ratio(recorded, bare), said)}
 
@@ -78,6 +84,21 @@ def _wire(port: int) -> Wire:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as answer:
         pages = [one for one in json.loads(answer.read()) if one["type"] == "page"]
     return Wire(pages[0]["webSocketDebuggerUrl"])
+
+
+@contextmanager
+def _told_of(port: int) -> Iterator[None]:
+    """Chromium tells the first page's console and requests, as an agent asks it to, to a reader that throws all of it away."""
+    with _wire(port) as wire:
+        wire.command("Runtime.enable")
+        wire.command("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0, "maxPostDataSize": 0})
+        reader = threading.Thread(target=wire.pass_over, name="reader")
+        reader.start()
+        try:
+            yield
+        finally:
+            wire.close()
+            reader.join()
 
 
 def _by_wire(wire: Wire, url: str) -> Way:

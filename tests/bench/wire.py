@@ -5,6 +5,7 @@ event loop and a parser would be most of what is measured.
 """
 
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -66,6 +67,8 @@ class Wire:
 
     def close(self) -> None:
         """Close the TCP connection; without a close frame, as a killed client would."""
+        with contextlib.suppress(OSError):  # which wakes whoever reads; closed by the other side already
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def command(self, method: str, params: Mapping[str, object] | None = None, *, session: str | None = None) -> dict[str, Any]:
@@ -87,6 +90,16 @@ class Wire:
             message = self.receive()
             if bytes(message[:6]) == _ANSWER:  # anything else is an event
                 return len(message)
+
+    def pass_over(self) -> None:
+        """Read, and throw away, whatever comes until the end of the connection."""
+        with contextlib.suppress(OSError):
+            while True:
+                try:
+                    if not self._socket.recv_into(self._view):
+                        return
+                except BlockingIOError:  # nothing came for a minute
+                    continue
 
     def receive(self) -> memoryview:
         """The next message. What is given is valid until the next call."""
