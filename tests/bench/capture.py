@@ -61,8 +61,8 @@ async def _measure(podium: Podium, session: str, url: str, ports: list[int], rou
     silent = [f"{statistics.median(one):.0f}" for one in quiet]
     said = (
         f"{statistics.median(bare):.0f} → {statistics.median(recorded):.0f} ms by Playwright, which listens, too; told to nobody"
-        f" {_ratio(told, bare):.2f} ×; by one that does not listen {silent[0]} → {silent[2]} ms ({_ratio(quiet[2], quiet[0]):.2f} ×,"
-        f" told to nobody {_ratio(quiet[1], quiet[0]):.2f} ×); {REQUESTS} requests and {LINES} lines are {stored} events,"
+        f" {_ratio(told, bare):.2f} ×; by one that does not listen {silent[0]} → {silent[2]} ms, {_ratio(quiet[2], quiet[0]):.2f} ×"
+        f" (told to nobody {_ratio(quiet[1], quiet[0]):.2f} ×); {REQUESTS} requests and {LINES} lines are {stored} events,"
         f" {rounds} of each"
     )
     return {"capture": Measured(_ratio(recorded, bare), said)}
