@@ -38,7 +38,7 @@ def after_a_page_ran_out_of_memory(reason: str, code: int) -> Exit:
         (a_pod(phase="Succeeded", exit=after_a_page_ran_out_of_memory("Requested", 0)), EndReason.REQUESTED),
         (a_pod(phase="Failed", exit=after_a_page_ran_out_of_memory("IdleTimeout", 10)), EndReason.IDLE_TIMEOUT),
         (a_pod(phase="Failed", exit=Exit(10, "OOMKilled", "")), EndReason.IDLE_TIMEOUT),
-        (a_pod(phase="Failed", exit=after_a_page_ran_out_of_memory("BrowserCrashed", 21)), EndReason.BROWSER_CRASHED),
+        (a_pod(phase="Failed", exit=after_a_page_ran_out_of_memory("BrowserCrashed", 21)), EndReason.OUT_OF_MEMORY),
         (a_pod(phase="Failed", exit=after_a_page_ran_out_of_memory("OutOfMemory", 22)), EndReason.OUT_OF_MEMORY),
         (
             a_pod(
@@ -76,7 +76,7 @@ def after_a_page_ran_out_of_memory(reason: str, code: int) -> Exit:
         "asked to end after a page's end",
         "idle after a page's end",
         "idle after a page's end, in a code alone",
-        "browser died after a page's end",
+        "the X server was killed, which the agent cannot tell from another death",
         "browser ran out of memory after a page",
         "drained after a page's end",
         "the agent had no memory to say a word",

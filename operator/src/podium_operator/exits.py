@@ -20,7 +20,8 @@ class End:
 
 _LOST: Final = frozenset({"DeletionByPodGC", "NodeLost", "ContainerStatusUnknown"})
 """Kubernetes' words for pods whose node went away."""
-
+_CRASHES: Final = frozenset({EndReason.AGENT_CRASHED, EndReason.BROWSER_CRASHED})
+"""Ends that an agent did not choose."""
 
 _SENTENCES: Final[dict[EndReason, str]] = {
     EndReason.REQUESTED: "it was asked to end",
@@ -43,10 +44,11 @@ def end_of(pod: PodRecord) -> End:
         if pod.exit.reason in _LOST:
             return End(EndReason.NODE_LOST, f"its node {pod.node} lost the container")
         said = _said(pod.exit)
-        # The kubelet says this of every container in which the kernel has ever killed something for want of memory, and a
-        # page's process is no session's end. An agent that could still say its word knows which process it was.
-        if pod.exit.reason == "OOMKilled" and said.reason is EndReason.AGENT_CRASHED:
-            return End(EndReason.OUT_OF_MEMORY, "the pod used more memory than its limit")
+        # The kubelet says this of every container in which the kernel has ever killed something for want of memory. A page's
+        # process is no session's end: it explains a crash, and no end that the agent brought about itself.
+        if pod.exit.reason == "OOMKilled" and said.reason in _CRASHES:
+            seen = f": {said.message}" if said.reason is EndReason.BROWSER_CRASHED else ""
+            return End(EndReason.OUT_OF_MEMORY, f"the pod used more memory than its limit{seen}")
         # An agent that was told to stop ends in an orderly way; by whom it was told, only Kubernetes knows.
         if said.reason is not EndReason.EVICTED and (said.reason is not EndReason.AGENT_CRASHED or pod.disrupted is None):
             return said
