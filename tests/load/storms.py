@@ -123,7 +123,7 @@ async def settled(cluster: FakeCluster) -> None:
             seen, since = writes, now
         return now - since > 0.5
 
-    await eventually(quiet, what="the operators are quiet", limit=30)
+    await eventually(quiet, what="the operators are quiet")
 
 
 def operator_writes(cluster: FakeCluster, *, resource: str = "") -> int:

@@ -7,6 +7,7 @@ import pytest
 
 from load.storms import KUBELET, operator_writes, settled, warmed
 from podium_crds.names import PLURAL_SESSION
+from podium_operator.session import SLOW
 from podium_protocol.reasons import EXIT_CODES, EndReason
 from support.fake_cluster import NAMESPACE, OPERATOR, SESSIONS, FakeCluster, fake_cluster
 from support.fake_kubelet import KubeletTimes
@@ -15,6 +16,8 @@ from support.waiting import eventually
 WARM_START = 2
 COLD_START = 3
 """One of them tells of a start that takes more than two seconds; a quick one costs two."""
+LATE_START = 8
+"""One that takes longer than its kubelet, on a machine that stalls: whatever it waits for meanwhile may be told."""
 END = 1
 SESSION_COUNT = 8
 
@@ -34,20 +37,22 @@ async def test_a_warm_start_and_its_refill(cluster: FakeCluster):
     spent = await starts(cluster)
     refills = cluster.kube.count(OPERATOR, ("create",), resource="pods") - SESSION_COUNT
     assert refills == SESSION_COUNT
-    assert spent - refills <= WARM_START * SESSION_COUNT
+    assert spent - refills <= budget(cluster, WARM_START)
     assert reads(cluster) == 0
 
 
 async def test_a_cold_start(cluster: FakeCluster):
     await cluster.add_pool(replicas=0)
-    assert await starts(cluster) <= COLD_START * SESSION_COUNT
+    spent = await starts(cluster)
+    assert spent <= budget(cluster, COLD_START)
     assert reads(cluster) == 0
 
 
 async def test_a_slow_cold_start(cluster: FakeCluster):
     cluster.kubelet.times = KubeletTimes(ready=3.0)
     await cluster.add_pool(replicas=0)
-    assert await starts(cluster) <= COLD_START * SESSION_COUNT
+    spent = await starts(cluster)
+    assert spent <= budget(cluster, COLD_START)
 
 
 async def test_an_end_of_its_own(cluster: FakeCluster):
@@ -94,6 +99,12 @@ async def starts(cluster: FakeCluster) -> int:
     await settled(cluster)
     assert operator_writes(cluster, resource=f"{PLURAL_SESSION}/status") >= SESSION_COUNT
     return operator_writes(cluster) - before
+
+
+def budget(cluster: FakeCluster, each: int) -> int:
+    """Writes for all starts. API servers write down whole seconds, so one may be late a second early."""
+    late = cluster.kubelet.times.ready + SLOW - 1
+    return sum(each if wait < late else LATE_START for wait in cluster.waits())
 
 
 def phases(cluster: FakeCluster) -> set[str]:
