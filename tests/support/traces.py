@@ -77,7 +77,8 @@ def traces_of(podium: Podium) -> list[Traces]:
     assert isinstance(podium, LocalPodium), "mark the test `local`"
     below = [each for each in descendants(podium.process.pid) if each.parent == podium.process.pid]
     agents = [each.pid for each in below if "podium_agent" in _command(each.pid)]
-    return [_traces(each) for each in agents if not is_spare(each, gateway=podium.process.pid)]
+    found = [_traces(each) for each in agents if not is_spare(each, gateway=podium.process.pid)]
+    return [each for each in found if each is not None]
 
 
 async def begin_session(podium: Podium, session_id: str, **wish: str) -> Traces:
@@ -91,13 +92,18 @@ async def begin_session(podium: Podium, session_id: str, **wish: str) -> Traces:
     return found
 
 
-def _traces(agent: int) -> Traces:
+def _traces(agent: int) -> Traces | None:
+    """None of one that has no Chromium yet, or has none any more."""
     words = _command(agent).split(" ")
+    if "--folder" not in words:
+        return None
     folder = Path(words[words.index("--folder") + 1])
     processes = [agent, *(each.pid for each in descendants(agent))]
     commands = [_command(pid) for pid in processes]
     ports = [word.partition("=")[2] for line in commands for word in line.split(" ") if word.startswith("--remote-debugging-port=")]
     display = folder / "display"
+    if not ports:
+        return None
     return Traces(
         processes=tuple(Process(pid, _began(pid), line) for pid, line in zip(processes, commands, strict=True)),
         folder=folder,
