@@ -17,6 +17,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
+from podium_gateway.provision.local.ports import UNSAFE
 from support.podium import LocalPodium, running_podium
 from support.records import artifacts_of, end_session, events_of
 from support.site import Site
@@ -177,3 +178,11 @@ async def test_a_page_reaches_no_devtools_port(two: tuple[Page, Traces, Traces],
         assert await tab.evaluate(SOCKET, version.json()["webSocketDebuggerUrl"]) == "refused"
         with pytest.raises(PlaywrightError, match="ERR_UNSAFE_PORT"):
             await tab.goto(f"http://{address}/json/version")
+
+
+async def test_every_port_that_devtools_may_get_is_one_that_no_page_opens(two: tuple[Page, Traces, Traces]) -> None:
+    page, _, _ = two
+    tab = await page.context.new_page()
+    for port in UNSAFE:
+        with pytest.raises(PlaywrightError, match="ERR_UNSAFE_PORT"):
+            await tab.goto(f"http://127.0.0.1:{port}/")
