@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
+from podium_system import pair as pair_module
 from podium_system.splice import Pair
 from support.upgrades import End, Hop, handing_hop, hop
 from support.waiting import eventually
@@ -150,7 +151,8 @@ async def test_close_first_delivers_what_is_queued(via: Via):
 
 
 @pytest.mark.parametrize("end", ["close", "abort"])
-async def test_a_stalled_reader_cannot_hold_a_pair_that_is_ended_from_outside(via: Via, end: str):
+async def test_a_stalled_reader_cannot_hold_a_pair_that_is_ended_from_outside(via: Via, end: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pair_module, "FIN_WAIT", 0.2)
     async with via() as between:
         client, upstream, pair = await between.opened()
         sending = asyncio.create_task(upstream.write(CHUNK * 200))
