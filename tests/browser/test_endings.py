@@ -5,6 +5,7 @@ The seconds that each end took to be known are printed (`pytest -rP` shows them)
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -166,15 +167,26 @@ async def test_the_last_client_leaving_ends_the_session(gateway: Podium) -> None
 
 
 async def test_coming_back_within_the_grace_keeps_the_session(gateway: Podium, site: Site) -> None:
-    page = f"{site.url}/form.html"
-    async with RawClient.connect(gateway.ws_url("back", url=page)) as client:
-        await client.evaluate("window.mark = 'the same page'", on=page)
-    async with RawClient.connect(gateway.ws_url("back")) as client:
-        outlast_the_grace = f"new Promise(done => setTimeout(() => done(window.mark), {GRACE * 1000 + 1000}))"
-        assert await client.evaluate(outlast_the_grace, on=page) == "the same page"
-        record = (await gateway.http.get("/api/sessions/back")).json()
-        assert (record["status"], record["run"]) == ("running", 1)
-    await end_session(gateway.http, "back")
+    page, clock = f"{site.url}/form.html", asyncio.get_running_loop().time
+    attempts = itertools.count()
+
+    async def came_in_time() -> bool:
+        """A machine may stall for longer than the grace; that shows nothing."""
+        name = f"back-{next(attempts)}"
+        async with RawClient.connect(gateway.ws_url(name, url=page)) as client:
+            await client.evaluate("window.mark = 'the same page'", on=page)
+            left = clock()
+        async with RawClient.connect(gateway.ws_url(name)) as client:
+            in_time = clock() - left < GRACE
+            if in_time:
+                outlast_the_grace = f"new Promise(done => setTimeout(() => done(window.mark), {GRACE * 1000 + 1000}))"
+                assert await client.evaluate(outlast_the_grace, on=page) == "the same page"
+                record = (await gateway.http.get(f"/api/sessions/{name}")).json()
+                assert (record["status"], record["run"]) == ("running", 1)
+        await end_session(gateway.http, name)
+        return in_time
+
+    await eventually(came_in_time, what="a client that comes back in time")
 
 
 async def test_an_idle_session_ends_also_under_a_client_that_says_nothing(hurried: Podium) -> None:
