@@ -115,7 +115,7 @@ async def test_a_run_can_be_ended_while_it_starts(tmp_path: Path) -> None:
 def command(folder: Path) -> list[str]:
     """A real agent's command line, headless; its browser is a script that opens nothing."""
     browser = folder / "browser"
-    browser.write_text("#!/bin/sh\nexec sleep 60\n")
+    browser.write_text('#!/bin/sh\necho "$@" >"$HOME/arguments"\nexec sleep 60\n')
     browser.chmod(0o755)
     folders = Folders(folder / "run")
     folders.prepare(other_users=False)
@@ -132,8 +132,9 @@ async def test_a_real_agent_does_nothing_until_it_is_told_and_is_an_ordinary_one
     loaded = f"/proc/{agent.pid}/maps"
     await eventually(lambda: "uvloop" in Path(loaded).read_text(), what="its imports")
     assert not folder.exists()
-    agent.stdin.write(b"\n")
-    await eventually((folder / "profile").exists, what="the session's folder")
+    agent.stdin.write(b"6566\n")
+    said = folder / "home" / "arguments"
+    await eventually(lambda: said.exists() and "--remote-debugging-port=6566 " in said.read_text(), what="the browser")
     assert os.readlink(f"/proc/{agent.pid}/fd/0") == os.devnull
     agent.terminate()
     assert await agent.wait() == 13

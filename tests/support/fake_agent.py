@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--wait", action="store_true")
     given, _ = parser.parse_known_args()
     manner = os.environ["FAKE"]
-    if given.wait and not os.read(0, 1):
+    if given.wait and not os.read(0, 6):
         return
     if manner == "fails":
         note = given.folder.with_name(given.folder.name + ".end.json")

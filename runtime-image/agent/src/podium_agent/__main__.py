@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from podium_agent.folder import SessionFolder
@@ -36,8 +37,11 @@ def main() -> None:
     if settings.parent:
         die_with_parent(settings.parent)
     become_subreaper()
-    if settings.waits and not _wanted():
-        return
+    if settings.waits:
+        port = _wanted()
+        if port is None:
+            return
+        settings = replace(settings, devtools_port=port)
     folder = SessionFolder(settings.folder, settings.uid)
     folder.make()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -55,7 +59,7 @@ def main() -> None:
     sys.exit(EXIT_CODES.get(reason, 1))
 
 
-def _wanted() -> bool:
+def _wanted() -> int | None:
     from podium_agent.beforehand import wanted  # imports everything, which is its use
 
     return wanted()

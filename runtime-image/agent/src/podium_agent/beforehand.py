@@ -11,11 +11,11 @@ import podium_agent.serve  # noqa: F401 - the import is what this is for
 __all__ = ["wanted"]
 
 
-def wanted() -> bool:
-    """Wait for a line on standard input; the end of input in its place means that no browser is wanted any more."""
+def wanted() -> int | None:
+    """Wait for the DevTools port, a line on standard input; none at the end of input, when no browser is wanted any more."""
     uvloop.run(checkpoint())  # loads what a first loop loads
-    word = os.read(sys.stdin.fileno(), 1)
+    line = sys.stdin.readline()
     nothing = os.open(os.devnull, os.O_RDONLY)  # from now on as if there had never been a word
     os.dup2(nothing, sys.stdin.fileno())
     os.close(nothing)
-    return word != b""
+    return int(line) if line.endswith("\n") else None

@@ -43,7 +43,7 @@ class Settings:
     viewport: tuple[int, int] = (1280, 720)
     log_level: str = "INFO"
     waits: bool = False
-    """Whether to import everything, and then wait for a line on standard input before anything is started."""
+    """Whether to import everything, and then wait for the DevTools port on standard input before anything is started."""
     parent: int = 0
     """Process that this one must not outlive; 0 for none (pid 1 of a pod has none)."""
     start_timeout: float = 30.0
@@ -123,7 +123,7 @@ def _from_arguments(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--chromium", help="the browser's binary; found on PATH otherwise")
     parser.add_argument("--sandbox", choices=SANDBOX_POLICIES, default="preferred")
     parser.add_argument("--log-level", default="INFO")
-    parser.add_argument("--wait", action="store_true", help="begin when a line comes on standard input, not at once")
+    parser.add_argument("--wait", action="store_true", help="begin when the DevTools port comes on standard input, not at once")
     parser.add_argument("--parent", type=int, default=0, help="process that the agent must not outlive")
     given = parser.parse_args(arguments)
     if given.uid is not None and os.geteuid() != 0:

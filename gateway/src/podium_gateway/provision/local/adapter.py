@@ -12,7 +12,7 @@ from podium_gateway.provision.local.child import AgentChild, Limits
 from podium_gateway.provision.local.folders import Folders
 from podium_gateway.provision.local.launch import Launcher
 from podium_gateway.provision.local.pool import WarmPool
-from podium_gateway.provision.local.ports import Ports
+from podium_gateway.provision.local.ports import ANY, Ports
 from podium_gateway.provision.local.spare import DELAY, Spare
 from podium_gateway.provision.local.sweep import sweep
 from podium_gateway.provision.local.uids import Uids
@@ -124,8 +124,11 @@ class LocalProvisioner:
         launch = "cold"
         if self._closing:
             raise StartFailed(EndReason.EVICTED, "the gateway is shutting down")
-        spare = self._spare.take() if headless == self._headless else None
-        child = spare or self._start(headless=headless)
+        child = self._spare.take() if headless == self._headless else None
+        if child is not None:
+            child.begin(self._ports.take())
+        else:
+            child = self._start(headless=headless)
         self._runs[request.key] = child
         try:
             await asyncio.shield(child.ready)
@@ -172,9 +175,8 @@ class LocalProvisioner:
         """A new child whose life has begun; one that `waits` has no browser until it is told to `begin`."""
         paths = self._folders.of(secrets.token_hex(4))
         agent = AgentClient(Target(socket=str(paths.socket)), signer=self._signer, timeout=self._limits.answer)
-        child = AgentChild(
-            paths, agent, uid=self._uids.take(), port=self._ports.take(), headless=headless, limits=self._limits, waits=waits
-        )
+        port = ANY if waits else self._ports.take()
+        child = AgentChild(paths, agent, uid=self._uids.take(), port=port, headless=headless, limits=self._limits, waits=waits)
         self._children.add(child)
         self._tasks.start(self._life(child), name=f"agent-{paths.name}")
         return child

@@ -101,12 +101,15 @@ class AgentChild:
         """Not (or no longer) one that waits before it starts a browser."""
         return self._wanted.done()
 
-    def begin(self) -> bool:
-        """Want the browser of one that waits. Whether it will hear of it: not when it has died, be it this moment."""
-        if self.ending or (self._process is not None and _dead(self._process)):
-            return False
+    @property
+    def alive(self) -> bool:
+        """Nothing speaks against it: no wish for its end, and no death, be it this moment."""
+        return not self.ending and (self._process is None or not _dead(self._process))
+
+    def begin(self, port: int) -> None:
+        """Want the browser of one that waits, with DevTools on `port`."""
+        self.port = port
         self._wanted.set_result(None)
-        return True
 
     def bound(self, *, deadline: float) -> None:
         """It belongs to a run now, which may live until `deadline` on the loop's clock."""
@@ -182,7 +185,7 @@ class AgentChild:
                 return Exit(*self._wish.result())
             if gone.done():
                 return exit_of(gone.result(), self.paths.end_note)
-            process.stdin.write(b"\n")
+            process.stdin.write(f"{self.port}\n".encode("ascii"))
             return None
         finally:
             process.stdin.close()

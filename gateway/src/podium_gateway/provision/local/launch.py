@@ -35,7 +35,7 @@ class Launcher:
     ) -> list[str]:
         """The agent's command line.
 
-        `port` 0 leaves the choice of the DevTools port to Chromium; one that `waits` begins at a line on its standard input.
+        `port` 0 leaves the choice of the DevTools port to Chromium; one that `waits` reads it, and begins then.
         """
         return [
             *(sys.executable, "-m", "podium_agent"),

@@ -1,8 +1,9 @@
 """One agent kept for the next cold start: a process that has imported everything and waits until a browser is wanted.
 
 Python and an agent's imports take 0.2 s of a core, and Chromium needs all cores for its own start, so what is done before
-somebody asks is time that nobody waits for. It is an agent like any other, with its command line, user and port, but there
-is no folder, X server or browser yet. Only callers get it: a refill of the pool has time.
+somebody asks is time that nobody waits for. It is an agent like any other, with its command line and user, but there is no
+folder, X server or browser yet, and it hears of its DevTools port, of which there are few, when it is taken. Only callers get
+it: a refill of the pool has time.
 """
 
 import asyncio
@@ -30,9 +31,9 @@ class Spare:
         self._child: AgentChild | None = None
 
     def take(self) -> AgentChild | None:
-        """The one there is, on its way to a browser from now on and the caller's to end; none when there is none alive."""
+        """The one there is, for the caller to begin and to end; none when there is none alive."""
         child, self._child = self._child, None
-        return child if child is not None and child.begin() else None
+        return child if child is not None and child.alive else None
 
     async def keep(self, *, after: float) -> None:
         """Have one in `after` seconds, and another some time after that one was taken or died; runs until cancelled."""
