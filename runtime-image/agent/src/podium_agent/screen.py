@@ -53,6 +53,11 @@ class Screen:
             self._viewers += 1
         return str(self._folder.vnc_socket)
 
+    def answered(self) -> None:
+        """A viewer has been: by now the server has all its memory, some of which it makes only after it listens."""
+        if self._process is not None:
+            release_shared_memory(self._process.pid)
+
     def close(self) -> None:
         """One viewer less."""
         self._viewers -= 1

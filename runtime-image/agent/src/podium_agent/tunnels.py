@@ -59,6 +59,7 @@ class Tunnels:
         socket = await screen.open()
 
         def opened(pair: Pair) -> None:
+            screen.answered()
             session.connected("vnc")
             pair.done.add_done_callback(lambda _: session.disconnected("vnc"))
 
