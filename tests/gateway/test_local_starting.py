@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from podium_gateway.provision.local import adapter as adapter_module
 from podium_gateway.provision.local.folders import Folders
 from podium_gateway.provision.local.launch import Launcher, environment_for_agents
+from podium_gateway.provision.local.ports import Ports
 from podium_gateway.provision.port import RunKey, RunRequest, StartFailed
 from podium_protocol.reasons import EndReason
 from podium_system.processes import descendants, facts
@@ -90,6 +92,21 @@ async def test_one_that_died_is_no_hindrance_and_is_replaced(tmp_path: Path) -> 
         assert await here.create() != spare
         assert await spare_of(here) != spare
         await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
+
+
+async def test_it_keeps_no_devtools_port_from_a_session(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    async with local(tmp_path) as here:
+        here.provisioner._ports = Ports((port,))
+        await here.create()
+        assert here.provisioner._runs[KEY].port == port
+        following = await spare_of(here)  # began when there was no port left
+        await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
+        await eventually(lambda: not here.provisioner._ports._held, what="the port given back")
+        assert await here.create(OTHER) == following
+        assert here.provisioner._runs[OTHER].port == port
+        await here.provisioner.end(OTHER, reason=EndReason.REQUESTED)
 
 
 async def test_a_start_from_it_fails_as_any_other_and_leaves_nothing(tmp_path: Path) -> None:

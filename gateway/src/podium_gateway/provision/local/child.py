@@ -261,6 +261,11 @@ class AgentChild:
 
 
 def _dead(process: asyncio.subprocess.Process) -> bool:
+    # Collected, perhaps by the child watcher before the loop has heard of it; or not even that.
+    try:
+        os.kill(process.pid, 0)
+    except ProcessLookupError:
+        return True
     seen = facts(process.pid)
     return process.returncode is not None or (seen is not None and not seen.alive)
 
