@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -45,7 +45,8 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def host_allowed(host: str, *, public: Collection[str]) -> bool:
+@lru_cache(maxsize=64)  # clients say the same few all the time
+def host_allowed(host: str, *, public: frozenset[str]) -> bool:
     """Whether a loopback listener answers to this `Host` header.
 
     A page of any site can point a name of its own at 127.0.0.1 (DNS rebinding); its Host is then that name.

@@ -5,7 +5,6 @@ hangs up changes nothing.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -122,11 +121,12 @@ class Sessions:
 
     async def ready(self, live: LiveSession) -> Place:
         """Wait for the browser. Raises `SessionNotReady`, `BrowserFailed` or `SessionEnded`."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.ready_wait):
-                await live.settled.wait()
         if not live.settled.is_set():
-            raise SessionNotReady
+            try:
+                async with asyncio.timeout(self._settings.ready_wait):
+                    await live.settled.wait()
+            except TimeoutError as error:
+                raise SessionNotReady from error
         if live.life.status is Status.RUNNING and live.place is not None:
             return live.place
         if live.life.was_ready or live.life.status is not Status.FAILED:

@@ -59,15 +59,19 @@ class Reader:
 
 
 def _tree(rows: str) -> Json:
-    # By hand, since the nodes are thousands, and what a row says beyond its name is JSON already.
-    head, *lines = rows.split("\n")
+    # By hand, and row by row no more than needed, since the nodes are thousands; what a row says beyond its name is JSON already.
+    head, _, rest = rows.partition("\n")
     nodes, number = [], -1
-    for line in lines:
+    for line in rest.split("\n") if rest else ():
         number += 1
         if line[0] <= "9":  # no role begins with a digit
             given, _, line = line.partition("\t")  # noqa: PLW2901
             number = int(given)
-        role, depth, name, *more = line.split("\t")
-        rest = f",{more[0][1:-1]}" if more else ""
-        nodes.append(f'{{"ref":"e{number}","role":"{role}","name":{quoted(name)},"depth":{depth}{rest}}}')
+        parts = line.split("\t")
+        if len(parts) == 3:
+            role, depth, name = parts
+            nodes.append(f'{{"ref":"e{number}","role":"{role}","name":{quoted(name)},"depth":{depth}}}')
+        else:
+            role, depth, name, more = parts
+            nodes.append(f'{{"ref":"e{number}","role":"{role}","name":{quoted(name)},"depth":{depth},{more[1:-1]}}}')
     return Json(f'{head[:-1]},"nodes":[{",".join(nodes)}]}}')
