@@ -13,11 +13,15 @@ from support.podium import Podium
 from support.target import Local, Target
 
 
+@pytest.hookimpl(trylast=True)  # after pytest's own order
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test that looks at processes of this machine runs on the local target only; a cluster may take its time to come up."""
+    """What needs the cluster comes last, so that nothing else runs beside one. It may take its time to come up.
+
+    A test that looks at processes of this machine runs on the local target only.
+    """
     here = [item for item in items if not (item.get_closest_marker("local") and item.get_closest_marker("cluster"))]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(here)])
-    items[:] = here
+    items[:] = sorted(here, key=lambda item: item.get_closest_marker("cluster") is not None)
     for item in here:
         if item.get_closest_marker("cluster") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(func_only=True))
