@@ -57,6 +57,10 @@ def _command(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name) is not None or shutil.which(name, path="/usr/local/sbin:/usr/sbin") is not None
 
 
+def _netavark() -> bool:
+    return any(Path(folder, "podman", "netavark").exists() for folder in ("/usr/lib", "/usr/libexec", "/usr/local/lib"))
+
+
 def _go() -> bool:
     return shutil.which("go") is not None or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin") is not None
 
@@ -73,20 +77,21 @@ CONTAINERS = (
     Part("containernetworking-plugins", Path("/usr/lib/cni/bridge").exists),
 )
 NETWORK = (Part("nftables", _command("nft")), Part("iproute2", _command("ip")))
-IMAGES = (Part("buildah", _command("buildah")), Part("mmdebstrap", _command("mmdebstrap")))
+IMAGES = (
+    Part("buildah", _command("buildah")),
+    Part("netavark", _netavark),  # buildah of Debian 13 starts nothing without it, not even a build in the host's network
+    Part("mmdebstrap", _command("mmdebstrap")),  # for the base image, where no registry can be reached
+)
 GO = Part("golang-go", _go)  # any release: an old one fetches the one that is needed
 CERTIFICATES = Part("ca-certificates", Path("/etc/ssl/certs/ca-certificates.crt").exists)
 NGINX = Part("nginx", _command("nginx"), by_itself=False)  # the package would start a web server on port 80
-
-BUILDAH = Part("buildah", _command("buildah"))
-MMDEBSTRAP = Part("mmdebstrap", _command("mmdebstrap"))  # for the base image, where no registry can be reached
 
 FOR_RUN = (CHROMIUM, FONTS, *SCREEN, NOVNC, ATOMIC)
 FOR_TEST = (*FOR_RUN, *NODE)
 FOR_CLUSTER = (*CONTAINERS, *NETWORK, *IMAGES, GO, CERTIFICATES)
 FOR_KIND = (GO, CERTIFICATES)
 FOR_BENCH = (*FOR_RUN, NGINX)
-FOR_IMAGES = (BUILDAH, MMDEBSTRAP)
+FOR_IMAGES = IMAGES
 
 
 def provide(parts: Iterable[Part]) -> list[Part]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -99,7 +100,8 @@ class Buildah:
     def build(self, dockerfile: Path, *, target: str, tag: str, secrets: Secrets) -> None:
         """Build one target; steps whose inputs have not changed are taken from the last build."""
         where = [f"--file={dockerfile}", f"--target={target}", f"--tag={tag}"]
-        self._run("build", "--layers", "--force-rm", "--pull-never", "--network=host", *_given(secrets), *where, str(ROOT))
+        how = ("--layers", "--force-rm", "--pull-never", "--network=host", *_limits())
+        self._run("build", *how, *_given(secrets), *where, str(ROOT))
 
     def save(self, image: str, archive: Path) -> None:
         """Write an archive."""
@@ -134,6 +136,12 @@ def find_builder() -> Builder:
     if provide(FOR_IMAGES):
         raise fail("images need a running Docker, or these; install them with the line above")
     return Buildah()
+
+
+def _limits() -> list[str]:
+    """Those of this process. Left to itself, a newer buildah asks for a million files, which a root in a sandbox may not have."""
+    own = {"nofile": resource.getrlimit(resource.RLIMIT_NOFILE), "nproc": resource.getrlimit(resource.RLIMIT_NPROC)}
+    return [f"--ulimit={name}={soft}:{hard}" for name, (soft, hard) in own.items()]
 
 
 def _given(secrets: Secrets) -> list[str]:

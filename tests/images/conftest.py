@@ -18,7 +18,8 @@ CACHE = Path(os.environ.get("PODIUM_CACHE") or Path.home() / ".cache" / "podium"
 def images() -> dict[str, ImageArchive]:
     """Each image by its name, built first if its files have changed; PODIUM_IMAGES=built takes them as they are."""
     if os.environ.get("PODIUM_IMAGES") != "built":
-        subprocess.run(["make", "--no-print-directory", "images"], cwd=ROOT, check=True, timeout=1800)
+        # All of them, whatever the arguments of a `make` that the tests are run by.
+        subprocess.run(["make", "--no-print-directory", "images", "ARGS="], cwd=ROOT, check=True, timeout=1800)
     names = ("gateway", "operator", "browser", "browser-light")
     return {name: ImageArchive((CACHE / "images" / f"{name}.tar").resolve()) for name in names}
 
