@@ -153,6 +153,8 @@ class Targets:
         if not target.ours:
             for listener in self.opened:
                 listener(target)
+        # Last: what listeners ask of it is answered before its first script runs.
+        self._connection.post("Runtime.runIfWaitingForDebugger", None, target.session)
 
     def _prepare(self, target: Target) -> None:
         post = self._connection.post
@@ -167,7 +169,6 @@ class Targets:
         for preparation in self.preparations:
             for method, params in preparation(target):
                 post(method, params, target.session)
-        post("Runtime.runIfWaitingForDebugger", None, target.session)
 
     def _detached(self, params: Params, _: str | None) -> None:
         target = self._by_session.pop(params["sessionId"], None)
