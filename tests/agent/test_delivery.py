@@ -95,7 +95,8 @@ async def test_a_page_that_a_client_makes_with_its_url_is_recorded_and_saved(age
         (navigated,) = receiver.of("page.navigated", target=made)
         assert (navigated.data["url"], navigated.data["main"]) == (url, True)
         assert navigated.counter < receiver.of("console.message", target=made)[0].counter
-        await client.command("Target.closeTarget", {"targetId": made})
+        await client.command("Target.closeTarget", {"targetId": made})  # which is answered before it is done
+        await eventually(lambda: receiver.of("page.closed", target=made), what="its end")
     await eventually(
         lambda: any(origin.local_storage.get("made") for state in receiver.states for origin in state.origins),
         what="the state",
