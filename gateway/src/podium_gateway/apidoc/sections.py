@@ -17,11 +17,13 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
         "Where no `timeout` is given, navigating and reading have 30 s, the rest 10 s; then the answer is 502, `browser_timeout`."
         " While no DevTools client is connected, an alert or another dialog of the page is declined after a second: a call that"
         " meets it answers 502, `dialog_open`, with the dialog's words and whether an action may have been done already"
-        " (`details.begun`); the next may go on. Over REST a dialog cannot be accepted: to answer `confirm` or `prompt`, stay"
+        " (`details.begun`); the next may go on. Over REST such a dialog cannot be accepted: to answer `confirm` or `prompt`, stay"
         " connected with a DevTools client that does, see [clients.md](clients.md). After `page_crashed`, navigate. A page whose"
-        " dialogs never end is left with `newTab`.\n\n"
+        " dialogs never end is left with `newTab`. A `<dialog>` that the page draws itself is like the rest of the page: click what"
+        " is in it.\n\n"
         "A click that begins a download answers like any other; the file is in"
-        " [`/artifacts`](#get-apisessionssession_idartifacts) as soon as it is there whole.",
+        " [`/artifacts`](#get-apisessionssession_idartifacts) as soon as it is there whole, which"
+        " the event `download.finished` tells.",
     ),
     "Records": (
         "What a session did (SAPI)",

@@ -164,7 +164,7 @@ class Node(BaseModel):
     ref: str = Field(description="Names the element to actions and pictures.")
     role: str = Field(description="Its ARIA role; `StaticText` is text between elements.")
     name: str = Field(description="Its accessible name.")
-    depth: int = Field(description="Levels below the root, counting only what is in this list.")
+    depth: int = Field(description="Levels below the list's first one, which is 0; only what is in this list is counted.")
     value: str | None = Field(default=None, description="What a field holds, or a choice shows; dots for a password.")
     checked: bool | Literal["mixed"] | None = None
     selected: bool | None = None

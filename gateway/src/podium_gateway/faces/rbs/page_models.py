@@ -96,14 +96,15 @@ class ActionBody(Body):
     text: str | None = Field(
         default=None,
         max_length=1_000_000,
-        description="For `type`, added key by key, and for `fill`, in place of what is there; empty to clear.",
+        description="For `type`, key by key where the caret stands, which is the beginning of a field nobody has been in (`press`"
+        " `End` first to add to it); for `fill`, in place of what is there, empty to clear.",
     )
     key: str | None = Field(
         default=None,
         min_length=1,
         max_length=32,
         description="For `press`: Enter, Tab, Escape, Backspace, Space, ArrowUp, ArrowDown, ArrowLeft, ArrowRight, Home, End, "
-        "PageUp, PageDown, Delete, or one character.",
+        "PageUp, PageDown, Delete, or one character; spelled like this, without modifiers.",
     )
     value: str | None = Field(default=None, max_length=100_000, description="For `select`: an option's value or its text.")
     scroll_y: float | None = Field(

@@ -81,7 +81,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
         only: Annotated[
             Literal["interactive"] | None, Query(alias="filter", description="Only what can be clicked, typed into or chosen.")
         ] = None,
-        depth: Annotated[int, Query(ge=-1, le=1000, description="Levels below the root; -1 for all.")] = -1,
+        depth: Annotated[int, Query(ge=-1, le=1000, description="Levels of the list; 0 for the first one alone, -1 for all.")] = -1,
     ) -> Response:
         """Every element with its role, name and value, in document order; password values are masked.
 
@@ -105,7 +105,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
         menus and footers. What is hidden is left out. Of a PDF there is none.
 
         Ask for `mode=raw` where nothing may be missing: on pages that are worked with, such as lists, forms and carts. What fields
-        hold is in neither; `/json` has it.
+        hold is in neither, but for what a dropdown shows; `/json` has it.
         """
         live = await parts.sessions.found(caller, session_id)
         read = parts.operations.text if mode == "raw" else parts.operations.readable

@@ -43,8 +43,8 @@ def records(*, user_scoped: bool) -> APIRouter:
         offset: Offset = 0,
         limit: Annotated[int, Query(ge=1, le=1000, description="Actions in a page.", examples=[100])] = 100,
     ) -> ActionList:
-        """Every REST operation with its time, success and duration, in the order in which they ended. What a DevTools client
-        does, and the URL that the session began with, appear as `navigate`.
+        """Every operation on a page over REST, with the time it began, success and duration, in the order in which they ended.
+        What a DevTools client does, and the URL that the session began with, appear as `navigate`.
 
         What was refused as no valid request (400), or before there was a browser to ask, is not among them.
         """
