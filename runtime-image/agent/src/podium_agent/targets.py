@@ -150,11 +150,12 @@ class Targets:
                 self.default_context = target.context
             self._active = target.id
         self._prepare(target)
-        if not target.ours:
-            for listener in self.opened:
-                listener(target)
-        # Last: what listeners ask of it is answered before its first script runs.
-        self._connection.post("Runtime.runIfWaitingForDebugger", None, target.session)
+        try:
+            if not target.ours:
+                for listener in self.opened:
+                    listener(target)
+        finally:  # last, so that what listeners ask of it is answered before its first script; a listener that fails stops no page
+            self._connection.post("Runtime.runIfWaitingForDebugger", None, target.session)
 
     def _prepare(self, target: Target) -> None:
         post = self._connection.post
