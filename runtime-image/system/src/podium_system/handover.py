@@ -128,7 +128,7 @@ async def take(
 
     try:
         await loop.connect_accepted_socket(Entry, given)
-    except BaseException:
+    except BaseException:  # cancelled, too: no transport has taken the socket, so nobody else would close it
         given.close()
         raise
     control = _Control(giver, pair, on_giver_lost)
@@ -182,7 +182,7 @@ async def _receive(loop: asyncio.AbstractEventLoop, giver: asyncio.Transport) ->
             given.setblocking(False)
             size = int.from_bytes(await _exactly(loop, raw, 4), "big")
             return given, await _exactly(loop, raw, size)
-        except BaseException:
+        except BaseException:  # cancelled, too: the caller has not got the socket
             given.close()
             raise
 

@@ -177,7 +177,7 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
                 pair = self._give(upstream)
             else:
                 pair = self._join(upstream, answer)
-        except BaseException:
+        except BaseException:  # cancelled, too: without a pair nobody else would close it
             upstream.abort()
             raise
         self._pair = pair
@@ -219,7 +219,7 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
         self.handshake_complete = self.close_sent = True
         try:
             pair = await take(self.loop, self.transport, upstream, answer, on_giver_lost=self.connection_lost)
-        except BaseException:
+        except BaseException:  # cancelled, too: the client may be half handed over, and no answer can reach it any more
             self.transport.abort()
             raise
         return pair
@@ -247,7 +247,7 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
                 raise SpliceRefused.from_answer(answer)
             if self.disconnected or self.transport.is_closing():
                 raise ConnectionResetError("the client left during the handshake")
-        except BaseException:
+        except BaseException:  # cancelled, too: the caller has not got the connection
             if answered.done() and not answered.cancelled():
                 answered.exception()  # retrieved, so that nothing is logged when the object goes
             upstream.abort()
