@@ -84,12 +84,7 @@ async def test_an_agent_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 async def test_a_run_can_be_ended_while_its_agent_starts(tmp_path: Path) -> None:
     async with local(tmp_path, "never-ready") as here:
-        creating = asyncio.ensure_future(here.provisioner.create(RunRequest(KEY, max_lifetime=100)))
-        await eventually(here.folders.left, what="an agent")
-        await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
-        with pytest.raises(StartFailed) as failed:
-            await creating
-        assert failed.value.reason is EndReason.REQUESTED
+        await here.ended_while_it_starts()
 
 
 async def test_a_waiting_agent_is_taken_and_replaced_behind_the_callers_back(tmp_path: Path) -> None:

@@ -120,12 +120,7 @@ async def test_a_start_from_it_fails_as_any_other_and_leaves_nothing(tmp_path: P
 async def test_a_run_can_be_ended_while_it_starts(tmp_path: Path) -> None:
     async with local(tmp_path, "never-ready") as here:
         spare = await spare_of(here)
-        creating = asyncio.ensure_future(here.provisioner.create(RunRequest(KEY, max_lifetime=100)))
-        await eventually(here.folders.left, what="an agent")
-        await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
-        with pytest.raises(StartFailed) as failed:
-            await creating
-        assert failed.value.reason is EndReason.REQUESTED
+        await here.ended_while_it_starts()
         assert not alive(spare)
 
 

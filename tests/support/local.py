@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from podium_gateway.provision.local.adapter import LocalProvisioner
@@ -16,8 +17,10 @@ from podium_gateway.provision.local.folders import AgentPaths, Folders
 from podium_gateway.provision.local.launch import Launcher
 from podium_gateway.provision.local.ports import Ports
 from podium_gateway.provision.local.uids import Uids
-from podium_gateway.provision.port import RunEnded, RunKey, RunRequest
+from podium_gateway.provision.port import RunEnded, RunKey, RunRequest, StartFailed
+from podium_protocol.reasons import EndReason
 from podium_protocol.signing import RequestSigner
+from support.waiting import eventually
 
 __all__ = ["KEY", "Local", "local"]
 
@@ -53,6 +56,15 @@ class Local:
         self.ended[key] = asyncio.get_running_loop().create_future()
         await self.provisioner.create(RunRequest(key, max_lifetime=lifetime, headless=headless))
         return self.pid_of(self.provisioner._runs[key].paths)
+
+    async def ended_while_it_starts(self) -> None:
+        """Ends a run whose agent never gets ready; its caller hears why there is no browser."""
+        creating = asyncio.ensure_future(self.provisioner.create(RunRequest(KEY, max_lifetime=100)))
+        await eventually(self.folders.left, what="an agent")
+        await self.provisioner.end(KEY, reason=EndReason.REQUESTED)
+        with pytest.raises(StartFailed) as failed:
+            await creating
+        assert failed.value.reason is EndReason.REQUESTED
 
     def pid_of(self, paths: AgentPaths) -> int:
         for name in os.listdir("/proc"):
