@@ -17,6 +17,8 @@ LABEL = "dev.podium.image"
 """What the Dockerfiles mark their images with."""
 STEPS_KEPT = 8
 """The first stages of four images, and of the build before."""
+TASKS = 32768
+"""Processes that every buildah lets a build step have."""
 Secrets = Mapping[str, Path]
 """Files that a build may read and no image keeps, by id."""
 
@@ -139,9 +141,13 @@ def find_builder() -> Builder:
 
 
 def _limits() -> list[str]:
-    """Those of this process. Left to itself, a newer buildah asks for a million files, which a root in a sandbox may not have."""
-    own = {"nofile": resource.getrlimit(resource.RLIMIT_NOFILE), "nproc": resource.getrlimit(resource.RLIMIT_NPROC)}
-    return [f"--ulimit={name}={soft}:{hard}" for name, (soft, hard) in own.items()]
+    """Those of this process, as far as each buildah can set them for a root in a sandbox, who may lower limits and not raise one.
+
+    Left to itself, a newer one (1.39) asks for a million files and processes; an older one (1.28) has its own at 32768.
+    """
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    tasks = [min(limit, TASKS) if limit != resource.RLIM_INFINITY else TASKS for limit in resource.getrlimit(resource.RLIMIT_NPROC)]
+    return [f"--ulimit=nofile={files[0]}:{files[1]}", f"--ulimit=nproc={tasks[0]}:{tasks[1]}"]
 
 
 def _given(secrets: Secrets) -> list[str]:
