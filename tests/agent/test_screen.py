@@ -1,5 +1,6 @@
 """The live view of an agent: a VNC server for as long as somebody looks, whose hands count as use of the session."""
 
+import asyncio
 import stat
 import time
 from types import SimpleNamespace
@@ -53,6 +54,25 @@ async def test_the_server_comes_with_the_first_viewer_and_is_for_nobody_else(age
     async with agent.websocket("/vnc", subprotocol="binary") as again:
         assert await again.recv() == b"RFB 003.008\n"
         assert agent.below(b"x11vnc") == [server]
+
+
+async def test_a_server_that_took_a_viewer_for_one_without_websocket_is_asked_again(agent: Agent):
+    """As x11vnc does when the first byte of a handshake comes 0.1 s after the connection."""
+    async with agent.websocket("/vnc", subprotocol="binary"):
+        path = agent.folder / "vnc.sock"
+        aside = path.with_name("aside.sock")
+
+        async def too_late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            aside.replace(path)
+            writer.write(b"RFB 003.008\n")
+            await writer.drain()
+            writer.close()
+
+        path.rename(aside)
+        async with await asyncio.start_unix_server(too_late, path):
+            async with agent.websocket("/vnc", subprotocol="binary") as second:
+                assert await second.recv() == b"RFB 003.008\n"
+        assert not aside.exists()
 
 
 async def test_the_picture_is_the_window_and_what_is_typed_reaches_the_page(agent: Agent, site: Inline):

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 # x11vnc refuses a handshake without an Origin; Chromium refuses one with any.
 _VNC_ORIGIN: Final = (b"origin", b"http://localhost")
+# It takes for a viewer without WebSocket whoever says nothing in the first 0.1 s after it has accepted, and hangs up when a
+# handshake comes then. A busy machine can be that slow.
+_VNC_TRIES: Final = 3
 
 
 class Tunnels:
@@ -64,15 +67,19 @@ class Tunnels:
             pair.done.add_done_callback(lambda _: session.disconnected("vnc"))
 
         try:
-            await _splice(websocket, Target(socket=socket), b"/websockify", on_open=opened, headers=[_VNC_ORIGIN])
+            await _splice(websocket, Target(socket=socket), b"/websockify", tries=_VNC_TRIES, on_open=opened, headers=[_VNC_ORIGIN])
         finally:
             screen.close()
 
 
-async def _splice(websocket: WebSocket, target: Target, path: bytes, **options: object) -> None:
-    try:
-        await splice_of(websocket.scope)(target, path, **options)
-    except SpliceRefused as error:
-        raise AgentError(AgentErrorCode.BROWSER_ERROR, f"the browser refused the connection with {error.status}") from error
-    except (OSError, TimeoutError) as error:
-        raise AgentError(AgentErrorCode.BROWSER_GONE, "the browser does not take connections") from error
+async def _splice(websocket: WebSocket, target: Target, path: bytes, *, tries: int = 1, **options: object) -> None:
+    splice = splice_of(websocket.scope)
+    for left in reversed(range(tries)):
+        try:
+            await splice(target, path, **options)
+            return
+        except SpliceRefused as error:
+            raise AgentError(AgentErrorCode.BROWSER_ERROR, f"the browser refused the connection with {error.status}") from error
+        except OSError as error:
+            if left == 0 or not isinstance(error, ConnectionError):
+                raise AgentError(AgentErrorCode.BROWSER_GONE, "the browser does not take connections") from error
