@@ -106,7 +106,8 @@ async def watching(podium: Podium, session_id: str) -> AsyncIterator[tuple[Page,
     """The session's live page, connected."""
     async with viewer() as (page, wrong):
         await page.goto(live_url(podium, session_id))
-        await page.wait_for_selector("body[data-state=connected]")
+        await page.wait_for_selector("body:is([data-state=connected], [data-state=ended])")
+        assert await page.inner_text("#state") == "connected", wrong
         yield page, wrong
 
 
@@ -132,7 +133,6 @@ async def test_the_screen_is_live_and_takes_keys_and_says_when_it_is_over(podium
     remote = f"{site.url}/keys.html"
     await begin(podium, "seen", remote)
     async with watching(podium, "seen") as (page, wrong), RawClient.connect(podium.ws_url("seen")) as client:
-        assert await page.inner_text("#state") == "connected"
         assert await page.inner_text("header b") == "seen"
 
         async def shown() -> bool:
@@ -168,6 +168,18 @@ async def test_the_screen_is_live_and_takes_keys_and_says_when_it_is_over(podium
         assert await page.inner_text("#state") == "session ended"
         assert await page.get_by_role("button", name="Reconnect").is_visible()
         assert wrong == []
+
+
+async def test_a_viewer_that_did_not_arrive_whole_says_so_and_can_be_loaded_again(podium: Podium) -> None:
+    await begin(podium, "in-part", "about:blank")
+    async with viewer() as (page, _):
+        await page.route("**/novnc/vendor/**", lambda route: route.abort("connectionreset"), times=1)
+        await page.goto(live_url(podium, "in-part"))
+        await page.wait_for_selector("body[data-state=ended]")
+        assert await page.inner_text("#state") == "the viewer could not be loaded"
+        await page.get_by_role("button", name="Reconnect").click()
+        await page.wait_for_selector("body[data-state=connected]")
+    await end_session(podium.http, "in-part")
 
 
 async def test_a_page_of_another_origin_cannot_open_the_screen_even_with_a_key(podium: Podium, site: Site) -> None:

@@ -1,5 +1,3 @@
-import RFB from "/novnc/core/rfb.js";
-
 const screen = document.getElementById("screen");
 const state = document.getElementById("state");
 const dot = document.getElementById("dot");
@@ -18,7 +16,7 @@ function show(text, name) {
   again.hidden = name !== "ended";
 }
 
-function connect() {
+function connect(RFB) {
   show("connecting", "connecting");
   screen.replaceChildren();
   const rfb = new RFB(screen, target.href, { wsProtocols: ["binary"] });
@@ -38,5 +36,12 @@ function connect() {
   rfb.addEventListener("securityfailure", () => show("the screen refused the connection", "ended"));
 }
 
-again.addEventListener("click", connect);
-connect();
+try {
+  const { default: RFB } = await import("/novnc/core/rfb.js");
+  again.addEventListener("click", () => connect(RFB));
+  connect(RFB);
+} catch {
+  // A part of noVNC did not arrive: a browser drops what is under way when its machine changes networks.
+  show("the viewer could not be loaded", "ended");
+  again.addEventListener("click", () => location.reload());
+}
