@@ -36,6 +36,9 @@ class ControlPlane:
             # With its usual 20 requests a second the first service accounts come 4 s later.
             "--kube-api-qps=200",
             "--kube-api-burst=400",
+            # When an API server comes back that was away, it may hear of nodes again only a minute later. It must not take them for
+            # lost meanwhile: their pods would leave the services.
+            "--node-monitor-grace-period=3m",
             *common,
         )
         self._start("kube-scheduler", f"--kubeconfig={kubeconfig_of(self.places, 'kube-scheduler')}", *common)

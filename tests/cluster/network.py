@@ -13,6 +13,8 @@ from cluster.progress import ClusterFailed
 
 NEEDED = {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "1"}
 """Pods reach each other's Services only while packets on a bridge pass the rules that rewrite them."""
+WANTED = {"net/ipv6/conf/default/disable_ipv6": "1"}
+"""Each new pod would bring an address to this machine, and Chromium drops the requests under way when those change."""
 KUBELETS = (
     "vm/overcommit_memory",
     "kernel/panic",
@@ -40,8 +42,9 @@ def make(memory: Path) -> None:
     if not (SYSTEM / "net/bridge").exists() and shutil.which("modprobe"):
         run("modprobe", "br_netfilter", check=False)
     if not memory.exists():
-        memory.write_text(json.dumps({name: _read(name) for name in (*NEEDED, *KUBELETS)}))
-    for name, value in NEEDED.items():
+        memory.write_text(json.dumps({name: _read(name) for name in (*NEEDED, *WANTED, *KUBELETS)}))
+    wanted = {name: value for name, value in WANTED.items() if _read(name) is not None}
+    for name, value in (NEEDED | wanted).items():
         try:
             (SYSTEM / name).write_text(value)
         except OSError as error:
