@@ -28,19 +28,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def installation() -> Iterator[Installation]:
+def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:
     """Podium in the test cluster: the one that is up, brought up to date, or one that is up for this run only.
 
-    With PODIUM_CLUSTER=as-it-is nothing is built or installed in one that is up.
+    With PODIUM_CLUSTER=as-it-is nothing is built or installed in one that is up. What takes long is said at once.
     """
     places = Places.from_environment()
     provider = choose(places)
     found = provider.is_up()
+    aloud = request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled
     if not found:
-        provider.up()
+        with aloud():
+            print(flush=True)  # the end of pytest's own line
+            provider.up()
     try:
-        as_it_is = found and os.environ.get("PODIUM_CLUSTER") == "as-it-is"
-        yield Installation(provider, places) if as_it_is else bring_podium(provider, places)
+        if found and os.environ.get("PODIUM_CLUSTER") == "as-it-is":
+            brought = Installation(provider, places)
+        else:
+            with aloud():
+                brought = bring_podium(provider, places)
+        yield brought
+        brought.finish()
     finally:
         left = [] if found else provider.down()
     assert left == []

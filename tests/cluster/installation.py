@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import tomllib
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +23,8 @@ USER = "alice"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
 IMAGES = ("gateway", "operator", "browser")
 VOLUME_SIZE = "10Gi"
+LONGEST_REMOVAL = 600
+"""Seconds: the limits of all commands that remove a release."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Installation:
 
     provider: Provider
     places: Places
+    _leaving: dict[str, Future[None]] = field(default_factory=dict, init=False)
+    """Releases that are being removed."""
 
     @cached_property
     def kubectl(self) -> Kubectl:
@@ -54,6 +59,8 @@ class Installation:
 
     def prepare_namespace(self, release: str = RELEASE) -> None:
         """The release's namespace, which enforces the restricted standard too, and a volume for the gateway."""
+        if before := self._leaving.pop(release, None):
+            before.result(timeout=LONGEST_REMOVAL)
         folder = self.provider.volume_folder(release)
         self.kubectl.apply(namespace(release), volume(folder, release, node=self.provider.node))
 
@@ -84,6 +91,20 @@ class Installation:
         self.kubectl("delete", "namespace", release, "--ignore-not-found", "--timeout=90s", limit=120)
         self.kubectl("delete", "persistentvolume", f"gateway-of-{release}", "--ignore-not-found")
         shutil.rmtree(self.places.volumes / release, ignore_errors=True)
+
+    def begin_to_remove(self, release: str) -> None:
+        """The same beside what comes next, since Kubernetes takes ten seconds to end namespaces; one after the other."""
+        self._leaving[release] = self._remover.submit(self.remove, release)
+
+    def finish(self) -> None:
+        """Wait for what is being removed. Raises what went wrong with it."""
+        self._remover.shutdown()
+        for removal in self._leaving.values():
+            removal.result()
+
+    @cached_property
+    def _remover(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=1, thread_name_prefix="removing")
 
     def _use(self, archives: list[Path]) -> None:
         """Begin pods again whose image has changed under the same tag, which an upgrade does not see."""

@@ -1,24 +1,24 @@
 """Every way a session ends, provoked on the real cluster, and told alike by REST, by `kubectl get` and by an Event.
 
-All of them happen to one release of its own. Those that end before they are ready, and those that are waited for, go on beside
-each other; the fixture `ends` is the whole of it, and each test reads one ending.
+All of them happen to one release of its own and, but for two, beside each other; the fixture `ends` is the whole of it, and each
+test reads one ending.
 """
 
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from cluster.embedded import Embedded
 from cluster.installation import Installation
 from support.cdp import RawClient
 from support.cluster_podium import ClusterPodium, InCluster
+from support.fake_node import FAKE_NODE, ON_FAKE, fake_node
 from support.in_cluster import Json, Sessions, condition, in_thread, processes_of, the_agent, the_browser
 from support.records import events_of
 from support.waiting import eventually
@@ -28,8 +28,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.asyncio(loop_scope="module")]
 START = 75
 """Seconds a start may take here: longer than Kubernetes needs to give up a node that is gone, which took 50."""
 LIMIT = 240.0
-FAKE_NODE = "podium-fake"
-ON_FAKE = {"nodeSelector": {"type": "kwok"}, "tolerations": [{"key": "kwok.x-k8s.io/node", "operator": "Exists"}]}
 FILL = "f = open('/dev/shm/fill', 'wb')\nwhile True: f.write(bytes(1 << 20))"
 DEVOUR = "for (const all = []; ; ) all.push(new Uint8Array(1 << 24).fill(1))"
 
@@ -197,17 +195,18 @@ async def the_quota_is_used_up(stage: Stage, name: str) -> None:
 
 
 PAGE = "page-out-of-memory"
-Way = Callable[[Stage, str], Awaitable[None]]
+Way = Callable[[Stage, str], Coroutine[Any, Any, None]]
 QUICK: dict[str, Way] = {
     "Requested": requested,
     "BrowserCrashed": chromium_dies,
     "AgentCrashed": the_agent_dies,
-    "OutOfMemory": memory_runs_out,
-    PAGE: a_page_runs_out_of_memory,
     "Evicted": evicted,
     "IdleTimeout": nobody_uses_it,
+    "LifetimeExceeded": used_to_the_end,
 }
-"""One after another, since each needs a browser and little time."""
+"""All at once: a browser each, of the pool's own template."""
+GREEDY: dict[str, Way] = {"OutOfMemory": memory_runs_out, PAGE: a_page_runs_out_of_memory}
+"""One after another, since each has a template of its own."""
 LONG: dict[str, Way] = {
     "NodeLost": its_node_goes_away,
     "StartTimeout": nowhere_to_run,
@@ -215,43 +214,8 @@ LONG: dict[str, Way] = {
 }
 """Begun first and waited for last."""
 ORDERLY = {"Requested", "IdleTimeout", "LifetimeExceeded"}
-SESSIONS = [*QUICK, *LONG, "LifetimeExceeded", "QuotaExceeded"]
+SESSIONS = [*QUICK, *GREEDY, *LONG, "QuotaExceeded"]
 """All that is made to end: each is named after the reason that is expected of it, but for the one whose page ends first."""
-
-
-@contextmanager
-def fake_node(installation: Installation) -> Iterator[None]:
-    """A node that kwok plays; it takes only pods that ask for it."""
-    provider = installation.provider
-    assert isinstance(provider, Embedded)
-    program = provider.programs["kwok"]
-    provider.processes.start(
-        program,
-        f"--kubeconfig={installation.places.kubeconfig}",
-        f"--config={program.with_name('kwok-stages.yaml')}",
-        "--manage-all-nodes=false",
-        "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-        "--server-address=127.0.0.1:10247",
-    )
-    room = {"cpu": "32", "memory": "64Gi", "pods": "110"}
-    node = {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {
-            "name": FAKE_NODE,
-            "labels": {"type": "kwok", "podium.dev/seccomp": "v1"},
-            "annotations": {"kwok.x-k8s.io/node": "fake"},
-        },
-        "spec": {"taints": [{"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}]},
-        "status": {"allocatable": room, "capacity": room},
-    }
-    try:
-        installation.kubectl.apply(node)
-        installation.kubectl("wait", "--for=condition=Ready", f"node/{FAKE_NODE}", "--timeout=60s", limit=70)
-        yield
-    finally:
-        provider.processes.end("kwok")
-        installation.kubectl("delete", "node", FAKE_NODE, "--ignore-not-found")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -263,10 +227,12 @@ async def ends(installation: Installation) -> AsyncIterator[dict[str, Ending]]:
         for name, way in LONG.items():
             await way(stage, name)
         async with asyncio.TaskGroup() as group:
-            lifetime = group.create_task(used_to_the_end(stage, "LifetimeExceeded"))
             for name, way in QUICK.items():
+                await stage.begin(name)
+                await stage.pod_of(name)  # so that it is of this template
+                group.create_task(way(stage, name))
+            for name, way in GREEDY.items():
                 await way(stage, name)
-            await lifetime
         await the_quota_is_used_up(stage, "QuotaExceeded")
         found = await asyncio.gather(*(stage.ended(name) for name in SESSIONS))
         yield dict(zip(SESSIONS, found, strict=True))

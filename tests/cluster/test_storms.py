@@ -152,41 +152,6 @@ async def test_an_operator_that_is_killed_three_times_during_two_hundred_starts_
     await storm.clear()
 
 
-async def test_an_api_server_that_is_away_for_half_a_minute_costs_no_session(storm: Storm, installation: Installation) -> None:
-    provider = installation.provider
-    assert isinstance(provider, Embedded)
-    names = [f"outage-{number}" for number in range(3)]
-    await asyncio.gather(*(storm.create(name) for name in names))
-    await storm.warm(1)
-    before = {each["metadata"]["name"]: each["status"]["podUid"] for each in await in_thread(storm.sessions.all, "browsersessions")}
-    async with AsyncExitStack() as opened:
-        clients = [await opened.enter_async_context(RawClient.connect(storm.podium.ws_url(name))) for name in names]
-        provider.processes.end("kube-apiserver")
-        began = time.monotonic()
-        answers = 0
-        while time.monotonic() < began + 30:
-            for client in clients:
-                assert (await client.command("Browser.getVersion"))["product"]
-            answers += len(clients)
-            await asyncio.sleep(0.5)
-        refused = await storm.podium.http.post("/api/sessions", json={"session_id": "too-early"})
-        print(f"while the API server was away: {answers} DevTools answers, and a create was answered {refused.status_code}")
-        provider.control_plane.start_api_server()
-        await eventually(installation.kubectl.ready, what="the API server", limit=60)
-        watch = Stopwatch()
-        await storm.create("warm-after-it")
-        watch.say("the first session after the outage, for a warm browser, running after")
-        await storm.create("cold-after-it")
-        watch.say("the first that needs a new pod, for which kubelet and scheduler must be back too, running after")
-        for client in clients:
-            assert (await client.command("Browser.getVersion"))["product"]
-    after = {each["metadata"]["name"]: each for each in await in_thread(storm.sessions.all, "browsersessions")}
-    assert {name: after[name]["status"]["podUid"] for name in before} == before
-    assert all(condition(after[name], "Ready")["status"] == "True" for name in before)
-    await in_thread(storm.sessions, "scale", "browserpool/default", "--replicas=0")
-    await storm.clear()
-
-
 async def test_a_gateway_that_is_replaced_under_fifty_connections_costs_no_session(storm: Storm) -> None:
     names = [f"kept-{number}" for number in range(5)]
     await asyncio.gather(*(storm.create(name) for name in names))
@@ -220,4 +185,39 @@ async def test_a_gateway_that_is_replaced_under_fifty_connections_costs_no_sessi
     found = await in_thread(storm.sessions.all, "browsersessions")
     assert len(found) == len(names)
     await storm.each_once(each["metadata"]["name"] for each in found)
+    await storm.clear()
+
+
+async def test_an_api_server_that_is_away_for_half_a_minute_costs_no_session(storm: Storm, installation: Installation) -> None:
+    provider = installation.provider
+    assert isinstance(provider, Embedded)
+    names = [f"outage-{number}" for number in range(3)]
+    await asyncio.gather(*(storm.create(name) for name in names))
+    await storm.warm(1)
+    before = {each["metadata"]["name"]: each["status"]["podUid"] for each in await in_thread(storm.sessions.all, "browsersessions")}
+    async with AsyncExitStack() as opened:
+        clients = [await opened.enter_async_context(RawClient.connect(storm.podium.ws_url(name))) for name in names]
+        provider.processes.end("kube-apiserver")
+        began = time.monotonic()
+        answers = 0
+        while time.monotonic() < began + 30:
+            for client in clients:
+                assert (await client.command("Browser.getVersion"))["product"]
+            answers += len(clients)
+            await asyncio.sleep(0.5)
+        refused = await storm.podium.http.post("/api/sessions", json={"session_id": "too-early"})
+        print(f"while the API server was away: {answers} DevTools answers, and a create was answered {refused.status_code}")
+        provider.control_plane.start_api_server()
+        await eventually(installation.kubectl.ready, what="the API server", limit=60)
+        watch = Stopwatch()
+        await storm.create("warm-after-it")
+        watch.say("the first session after the outage, for a warm browser, running after")
+        await storm.create("cold-after-it")
+        watch.say("the first that needs a new pod, for which kubelet and scheduler must be back too, running after")
+        for client in clients:
+            assert (await client.command("Browser.getVersion"))["product"]
+    after = {each["metadata"]["name"]: each for each in await in_thread(storm.sessions.all, "browsersessions")}
+    assert {name: after[name]["status"]["podUid"] for name in before} == before
+    assert all(condition(after[name], "Ready")["status"] == "True" for name in before)
+    await in_thread(storm.sessions, "scale", "browserpool/default", "--replicas=0")
     await storm.clear()

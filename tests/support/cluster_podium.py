@@ -70,7 +70,7 @@ class InCluster:
             self._installation.wait(release=release)
             yield self._podium(release, release, USER, url=url, key=self._installation.key(release=release))
         finally:
-            self._installation.remove(release)
+            self._installation.begin_to_remove(release)
 
     def bare(self) -> AbstractContextManager[str]:
         """See `Target`."""
