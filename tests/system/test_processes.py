@@ -5,13 +5,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from podium_system.processes import HangDetector, as_child, descendants, facts, pids_of_user
+from podium_system.processes import HangDetector, as_child, descendants, effort, facts, pids_of_user
 from support.waiting import until
 
 LIMIT = 60.0
@@ -113,7 +114,21 @@ def test_facts_of_this_process():
     own = facts(os.getpid())
     assert own is not None
     assert (own.pid, own.parent, own.alive, own.stopped) == (os.getpid(), os.getppid(), True, False)
-    assert own.cpu > 0
+
+
+def test_to_wait_for_a_core_is_effort_and_to_sleep_is_none():
+    """Two that never rest on one core: each works half of the time and waits the other half."""
+    (core, *_) = os.sched_getaffinity(0)
+    busy = f"import os; os.sched_setaffinity(0, [{core}]); print(flush=True)\nwhile True: pass"
+    idle = "import time; print(flush=True); time.sleep(300)"
+    with python(busy) as first, python(busy) as second, python(idle) as third:
+        for each in (first, second, third):
+            said(each)
+        before, began = effort(third.pid), time.monotonic()
+        until(lambda: effort(first.pid) > 0.5 and effort(second.pid) > 0.5, what="half a second of effort of both", limit=LIMIT)
+        assert time.monotonic() - began < 0.9 * (effort(first.pid) + effort(second.pid))
+        assert effort(third.pid) - before < 0.1
+    assert effort(third.pid) == 0
 
 
 def test_a_process_may_have_any_name(tmp_path: Path):
@@ -175,7 +190,7 @@ HANGS = {
     "stopped, but not for long": ([(0, STOPPED, 5.0), (3, STOPPED, 5.0), (3.5, ANSWERED, 5.2)], None),
     "a little work now and then is none": ([(second, SILENT, 5.0 + second * 0.02) for second in range(5)], 4),
 }
-"""Observations (when, what, CPU seconds so far) and when the detector calls it a hang, with a limit of 4 s."""
+"""Observations (when, what, seconds of effort so far) and when the detector calls it a hang, with a limit of 4 s."""
 
 
 @pytest.mark.parametrize(("observations", "hangs_at"), HANGS.values(), ids=HANGS.keys())
@@ -183,7 +198,7 @@ def test_a_hang_is_silence_without_work(observations: list[tuple[float, str, flo
     detector = HangDetector(4.0)
     verdicts = [
         when
-        for when, what, cpu in observations
-        if detector.observe(when, answered=what == ANSWERED, stopped=what == STOPPED, cpu=cpu)
+        for when, what, effort in observations
+        if detector.observe(when, answered=what == ANSWERED, stopped=what == STOPPED, effort=effort)
     ]
     assert verdicts[:1] == ([] if hangs_at is None else [hangs_at])

@@ -11,7 +11,7 @@ from podium_agent.chromium import Chromium
 from podium_agent.display import Display
 from podium_agent.errors import AgentError, CdpClosed, CdpTimeout
 from podium_protocol.reasons import EndReason
-from podium_system.processes import HangDetector, facts
+from podium_system.processes import HangDetector, effort, facts
 
 __all__ = ["unless_gone", "watch_answers", "watch_process"]
 
@@ -63,8 +63,10 @@ async def watch_answers(chromium: Chromium, connection: CdpConnection, clock: Ca
             answered = False
         except AgentError as error:  # gone altogether: the other watch says so
             log.debug("browser_version_refused", extra={"error": str(error)})
-        process = facts(chromium.process.pid)
-        if process is not None and detector.observe(clock(), answered=answered, stopped=process.stopped, cpu=process.cpu):
+        pid = chromium.process.pid
+        process = facts(pid)
+        spent = 0.0 if answered else effort(pid)  # looks at every thread
+        if process is not None and detector.observe(clock(), answered=answered, stopped=process.stopped, effort=spent):
             state = "stopped" if process.stopped else "idle"
             return EndReason.BROWSER_CRASHED, f"Chromium did not answer for {SILENT_LIMIT:.0f} s while its process was {state}"
         await asyncio.sleep(ASK_EVERY if answered else 0)

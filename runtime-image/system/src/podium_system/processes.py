@@ -22,6 +22,7 @@ __all__ = [
     "become_subreaper",
     "descendants",
     "die_with_parent",
+    "effort",
     "facts",
     "pids_of_user",
     "reap_orphans",
@@ -29,7 +30,6 @@ __all__ = [
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 LINUX: Final = sys.platform == "linux"
 
 
@@ -79,12 +79,11 @@ def reap_orphans() -> int:
 
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
-    """One process as /proc shows it. `state` is the letter of proc(5); `cpu` in seconds, children not counted."""
+    """One process as /proc shows it. `state` is the letter of proc(5)."""
 
     pid: int
     parent: int
     state: str
-    cpu: float
     session: int = 0
 
     @property
@@ -105,8 +104,17 @@ def facts(pid: int) -> ProcessFacts | None:
     except OSError:
         return None
     fields = stat[stat.rindex(")") + 2 :].split()  # the name may hold spaces and parentheses
-    cpu = (int(fields[11]) + int(fields[12])) / _TICKS
-    return ProcessFacts(pid, int(fields[1]), fields[0], cpu, session=int(fields[3]))
+    return ProcessFacts(pid, int(fields[1]), fields[0], session=int(fields[3]))
+
+
+def effort(pid: int) -> float:
+    """Seconds that the threads of `pid` have worked or waited for a core so far; 0 where the kernel does not say."""
+    found = 0
+    for each in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # a thread that has ended
+            worked, waited, _ = each.read_text().split()
+            found += int(worked) + int(waited)
+    return found / 1e9
 
 
 def _all() -> list[ProcessFacts]:
@@ -141,26 +149,26 @@ def pids_of_user(uid: int) -> list[int]:
 
 
 class HangDetector:
-    """Tells a hung process from a busy one: no answer for `limit` seconds while it was stopped or used no CPU.
+    """Tells a hung process from a busy one: no answer for `limit` seconds while it was stopped or wanted no CPU.
 
-    Slowness under load is no hang: a process that burns CPU without answering is left to its lifetime. Feed it one
-    observation per question asked; times in seconds of one clock.
+    Slowness under load is no hang: a process that burns CPU without answering, or waits for a core that others have, is left to
+    its lifetime. Feed it one observation per question asked; times in seconds of one clock.
     """
 
     def __init__(self, limit: float = 4.0) -> None:
         self._limit = limit
         self._silent_since: float | None = None
-        self._cpu = 0.0
+        self._effort = 0.0
 
-    def observe(self, now: float, *, answered: bool, stopped: bool, cpu: float) -> bool:
-        """True when the process hangs. `cpu` is its CPU time so far, `stopped` what its state says now."""
+    def observe(self, now: float, *, answered: bool, stopped: bool, effort: float) -> bool:
+        """True when the process hangs. `effort` is what `effort()` says of it, `stopped` what its state says now."""
         if answered:
             self._silent_since = None
             return False
         # A tenth of a second: less than a page that works, more than a timer that fires in an idle process.
-        worked = cpu - self._cpu > 0.1 and not stopped
+        worked = effort - self._effort > 0.1 and not stopped
         if self._silent_since is None or worked:
             self._silent_since = now
-            self._cpu = cpu
+            self._effort = effort
             return False
         return now - self._silent_since >= self._limit

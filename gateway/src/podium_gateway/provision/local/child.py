@@ -22,7 +22,7 @@ from podium_gateway.provision.local.sweep import processes_left, sweep
 from podium_gateway.provision.port import StartFailed
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import EndRequest
-from podium_system.processes import HangDetector, as_child, facts
+from podium_system.processes import HangDetector, as_child, effort, facts
 
 __all__ = ["AgentChild", "Limits"]
 
@@ -229,8 +229,9 @@ class AgentChild:
             answered = await self.agent.reachable(timeout=PROBE_LIMIT)
             pause = PROBE_EVERY if answered else PROBE_LIMIT
             seen = facts(process.pid)
-            stopped, cpu = (seen.stopped, seen.cpu) if seen is not None else (False, 0.0)
-            if not gone.done() and detector.observe(loop.time(), answered=answered, stopped=stopped, cpu=cpu):
+            stopped = seen is not None and seen.stopped
+            spent = 0.0 if answered else effort(process.pid)
+            if not gone.done() and detector.observe(loop.time(), answered=answered, stopped=stopped, effort=spent):
                 process.kill()
                 await asyncio.wait({gone}, timeout=TERM_GRACE)
                 return Exit(EndReason.AGENT_CRASHED, "the browser's agent stopped answering")
