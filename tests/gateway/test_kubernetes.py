@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from podium_gateway.errors import BrowserGone, CapacityExhausted, Unavailable
-from podium_gateway.provision.kubernetes import adapter
+from podium_gateway.provision.kubernetes import adapter, watched
+from podium_gateway.provision.kubernetes.routes import Route
 from podium_gateway.provision.port import RunEnded, RunKey, StartFailed
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import AttachRequest, Destinations
@@ -41,6 +42,25 @@ async def test_a_start_is_one_write_and_reads_nothing(here: Here) -> None:
         "list": 1,
         "watch": 1,
     }
+
+
+async def test_a_watch_that_a_fault_of_ours_broke_off_is_taken_up_again(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched, "LONGEST_PAUSE", 0.01)
+    faults = [RuntimeError("nobody expected this")]
+    told = here.provisioner._watched._changed
+
+    def changed(name: str, old: Route | None, new: Route | None) -> None:
+        task = asyncio.current_task()
+        if faults and task is not None and task.get_name() == "kubernetes:sessions":
+            raise faults.pop()
+        told(name, old, new)
+
+    monkeypatch.setattr(here.provisioner._watched, "_changed", changed)
+    await here.provisioner.order(wanted())
+    await here.provisioner.create(wanted())
+    await eventually(lambda: not faults, what="the fault")
+    here.cluster.kubelet.end(here.pod, code=21, message='{"reason": "BrowserCrashed", "message": "killed by SIGSEGV"}')
+    assert (await here.told()).reason is EndReason.BROWSER_CRASHED
 
 
 async def test_the_browser_session_says_whose_it_is(here: Here) -> None:

@@ -34,6 +34,20 @@ async def test_an_object_is_created_read_changed_and_deleted(client: ApiClient):
         await client.get(THINGS, "a", namespace=SPACE)
 
 
+async def test_the_loop_makes_its_sockets_itself(client: ApiClient, monkeypatch: pytest.MonkeyPatch):
+    """uvloop may close one that it was given twice when a connection fails, the second time as somebody else's."""
+    loop, given = asyncio.get_running_loop(), []
+    connect = loop.create_connection
+
+    async def noted(*arguments: object, **options: object) -> object:
+        given.append(options.get("sock"))
+        return await connect(*arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(loop, "create_connection", noted)
+    await client.create(THINGS, thing("a"), namespace=SPACE)
+    assert given == [None]
+
+
 async def test_a_name_that_is_taken_and_a_used_up_quota_have_types_of_their_own(client: ApiClient, kube: FakeKube):
     await client.create(THINGS, thing("a"), namespace=SPACE)
     with pytest.raises(AlreadyExists):

@@ -4,6 +4,8 @@ The library's typed models cost 1 ms of CPU an object and its `ApiClient` is hal
 plain JSON here and nothing else of it is used. A second thing it is for: every failure leaves as one of `errors`.
 """
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +14,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from aiohappyeyeballs import AddrInfoType
+from aiohttp.client_proto import ResponseHandler
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
@@ -22,6 +26,29 @@ from podium_kube.resources import Json
 __all__ = ["Transport", "configuration_from"]
 
 _LOST = (aiohttp.ClientError, TimeoutError, ConnectionError)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Lets the event loop make its sockets itself.
+
+    aiohttp connects a socket of Python's and hands it to the loop. When that is cancelled at the wrong moment, uvloop closes the
+    descriptor and the socket closes it again, by then perhaps somebody else's: a client's connection ends, and every connect
+    from then on may fail with "File descriptor ... is used by transport" (MagicStack/uvloop#653).
+    """
+
+    async def _wrap_create_connection(
+        self, *args: Any, addr_infos: list[AddrInfoType], req: Any, timeout: aiohttp.ClientTimeout, **options: Any
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        *others, last = (address[:2] for *_, address in addr_infos)
+        for host, port in others:
+            with contextlib.suppress(aiohttp.ClientConnectorError):
+                return await self._wrap_existing_connection(*args, host, port, req=req, timeout=timeout, **options)
+        return await self._wrap_existing_connection(*args, *last, req=req, timeout=timeout, **options)
+
+
+class _Rest(RESTClientObject):
+    def _create_connector(self) -> aiohttp.TCPConnector:
+        return _Connector(limit=self.maxsize, ssl=self.ssl_context)
 
 
 async def configuration_from(kubeconfig: Path | None) -> Configuration:
@@ -50,7 +77,7 @@ class Transport:
         # Proxies come from the kubeconfig; reading the environment and ~/.netrc for each request is not wanted.
         configuration.client_session_kwargs = {"trust_env": False}
         self._configuration = configuration
-        self._rest = RESTClientObject(configuration)
+        self._rest = _Rest(configuration)
         self._host = str(configuration.host).rstrip("/")
         self._user_agent = user_agent
         self._closed = False

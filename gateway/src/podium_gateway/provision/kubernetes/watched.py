@@ -1,7 +1,9 @@
 """What one process knows of the cluster: every BrowserSession of the namespace, and the pool, from one watch each."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from podium_gateway.provision.kubernetes.manifest import POOLS, SESSIONS
 from podium_gateway.provision.kubernetes.routes import Pool, Route, pool_of, route_of
@@ -11,6 +13,8 @@ from podium_kube.informer import Informer, Selection, WatchTimes
 from podium_kube.resources import Json
 
 __all__ = ["Watched"]
+
+log = logging.getLogger(__name__)
 
 LONGEST_PAUSE: Final = 3.0
 """Seconds between two tries to watch while the API server is away: callers wait for what the watch will tell."""
@@ -35,8 +39,8 @@ class Watched:
 
     def begin(self, tasks: Tasks) -> None:
         """Watch for as long as these tasks live."""
-        tasks.start(self._routes.run(), name="sessions")
-        tasks.start(self._pools.run(), name="pools")
+        tasks.start(_kept(self._routes), name="sessions")
+        tasks.start(_kept(self._pools), name="pools")
 
     def listed(self) -> bool:
         """Whether everything has been listed once."""
@@ -74,3 +78,13 @@ class Watched:
 
     def _counts(self, route: Route | None) -> int:
         return int(route is not None and route.live and route.pool == self._pool)
+
+
+async def _kept(informer: Informer[Any]) -> None:
+    """Follow it whatever happens: a gateway that hears no more of its sessions would wait for each in vain."""
+    while True:
+        try:
+            await informer.run()
+        except Exception:  # not of the cluster, which the informer waits out, but a fault of ours: told, and gone on after it
+            log.exception("watch_broke_off")
+        await asyncio.sleep(LONGEST_PAUSE)
