@@ -108,7 +108,7 @@ def facts(pid: int) -> ProcessFacts | None:
 
 
 def effort(pid: int) -> float:
-    """Seconds that the threads of `pid` have worked or waited for a core so far; 0 where the kernel does not say."""
+    """Seconds that the living threads of `pid` have worked or waited for a core so far; 0 where the kernel does not say."""
     found = 0
     for each in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         with contextlib.suppress(OSError):  # a thread that has ended
@@ -165,8 +165,9 @@ class HangDetector:
         if answered:
             self._silent_since = None
             return False
-        # A tenth of a second: less than a page that works, more than a timer that fires in an idle process.
-        worked = effort - self._effort > 0.1 and not stopped
+        # A tenth of a second: less than a page that works, more than a timer that fires in an idle process. Less than before is
+        # work, too: a thread has ended, and took its seconds along.
+        worked = abs(effort - self._effort) > 0.1 and not stopped
         if self._silent_since is None or worked:
             self._silent_since = now
             self._effort = effort
