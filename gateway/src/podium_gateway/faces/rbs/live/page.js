@@ -16,7 +16,7 @@ function show(text, name) {
   again.hidden = name !== "ended";
 }
 
-function connect(RFB) {
+function connect() {
   show("connecting", "connecting");
   screen.replaceChildren();
   const rfb = new RFB(screen, target.href, { wsProtocols: ["binary"] });
@@ -36,12 +36,14 @@ function connect(RFB) {
   rfb.addEventListener("securityfailure", () => show("the screen refused the connection", "ended"));
 }
 
-try {
-  const { default: RFB } = await import("/novnc/core/rfb.js");
-  again.addEventListener("click", () => connect(RFB));
-  connect(RFB);
-} catch {
-  // A part of noVNC did not arrive: a browser drops what is under way when its machine changes networks.
+// A part of noVNC may not arrive: a browser drops what is under way when its machine changes networks.
+const RFB = await import("/novnc/core/rfb.js").then(
+  (module) => module.default,
+  (error) => console.error(error),
+);
+again.addEventListener("click", RFB ? connect : () => location.reload());
+if (RFB) {
+  connect();
+} else {
   show("the viewer could not be loaded", "ended");
-  again.addEventListener("click", () => location.reload());
 }
