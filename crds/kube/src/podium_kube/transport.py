@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-from aiohappyeyeballs import AddrInfoType
 from aiohttp.client_proto import ResponseHandler
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
@@ -37,7 +36,7 @@ class _Connector(aiohttp.TCPConnector):
     """
 
     async def _wrap_create_connection(
-        self, *args: Any, addr_infos: list[AddrInfoType], req: Any, timeout: aiohttp.ClientTimeout, **options: Any
+        self, *args: Any, addr_infos: list[Any], req: Any, timeout: aiohttp.ClientTimeout, **options: Any
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         *others, last = (address[:2] for *_, address in addr_infos)
         for host, port in others:
