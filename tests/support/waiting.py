@@ -33,7 +33,7 @@ async def eventually(
                 seen = await found if isinstance(found, Awaitable) else found
                 if seen:
                     return seen
-                await asyncio.sleep(STEP)
+                await asyncio.sleep(step)
     except TimeoutError:
         raise AssertionError(f"{what}: not within {limit:g} s; last seen: {seen!r}") from None
 
