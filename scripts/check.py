@@ -27,7 +27,7 @@ CHECKS: dict[str, list[str | Path]] = {
     "locked dependencies": [PYTHON, "-m", "pip", "--disable-pip-version-check", "check"],
 }
 UNIT_TESTS: dict[str, list[str | Path]] = {
-    "unit tests": [BIN / "pytest", "-q", "-m", "not browser and not chart and not cluster"],
+    "unit tests": [BIN / "pytest", "-q", "-m", "not browser and not chart and not postgresql and not cluster"],
 }
 LONGEST = 10 * 60
 """Seconds one check may take; mypy without its cache needed 40 on two busy cores."""

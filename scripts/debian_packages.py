@@ -1,4 +1,4 @@
-"""What Podium takes from the distribution: Chromium, the X and VNC servers, noVNC, Node for the tests, containerd for the cluster.
+"""What Podium takes from the distribution: Chromium, the X and VNC servers, noVNC; Node and PostgreSQL for the tests; containerd.
 
 As root on a Debian-like system the missing ones are installed, saying so; anywhere else what is there is used, and the one
 line that would install the rest is printed.
@@ -8,7 +8,8 @@ import ctypes
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class Part:
     present: Callable[[], bool]
     by_itself: bool = True
     """False: left to a person to install, because it does more than lie there."""
+    meanwhile: tuple[Path, str] | None = None
+    """A file, and its text, that is there while the package is installed, so that it does no more than lie there."""
 
 
 def _chromium() -> bool:
@@ -61,6 +64,10 @@ def _netavark() -> bool:
     return any(Path(folder, "podman", "netavark").exists() for folder in ("/usr/lib", "/usr/libexec", "/usr/local/lib"))
 
 
+def _postgresql() -> bool:
+    return any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb") is not None
+
+
 def _go() -> bool:
     return shutil.which("go") is not None or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin") is not None
 
@@ -84,10 +91,17 @@ IMAGES = (
 )
 GO = Part("golang-go", _go)  # any release: an old one fetches the one that is needed
 CERTIFICATES = Part("ca-certificates", Path("/etc/ssl/certs/ca-certificates.crt").exists)
+POSTGRESQL = Part(
+    "postgresql",
+    _postgresql,
+    # Without it the package makes a server of its own and starts it.
+    meanwhile=(Path("/etc/postgresql-common/createcluster.d/podium-tests.conf"), "create_main_cluster = false\n"),
+)
 NGINX = Part("nginx", _command("nginx"), by_itself=False)  # the package would start a web server on port 80
 
 FOR_RUN = (CHROMIUM, FONTS, *SCREEN, NOVNC, ATOMIC)
 FOR_TEST = (*FOR_RUN, *NODE)
+FOR_POSTGRESQL = (POSTGRESQL,)
 FOR_CLUSTER = (*CONTAINERS, *NETWORK, *IMAGES, GO, CERTIFICATES, ATOMIC)
 FOR_KIND = (GO, CERTIFICATES, ATOMIC)
 FOR_BENCH = (*FOR_RUN, NGINX)
@@ -98,7 +112,7 @@ def provide(parts: Iterable[Part]) -> list[Part]:
     """Install what is missing of `parts` if this user may; return what is missing then, with the line to install it printed."""
     missing = _missing(parts)
     if missing and os.geteuid() == 0 and _debian_like():
-        _install([part.package for part in missing if part.by_itself])
+        _install([part for part in missing if part.by_itself])
         missing = _missing(missing)
     if missing:
         say(f"not on this machine: {' '.join(part.package for part in missing)}. To install: {install_line(missing)}")
@@ -118,9 +132,27 @@ def _debian_like() -> bool:
     return shutil.which("apt-get") is not None and Path("/etc/debian_version").exists()
 
 
-def _install(packages: Sequence[str]) -> None:
-    if not packages:
+def _install(parts: Sequence[Part]) -> None:
+    if not parts:
         return
+    with ExitStack() as meanwhile:
+        for part in parts:
+            if part.meanwhile is not None:
+                meanwhile.enter_context(_there(*part.meanwhile))
+        _install_now([part.package for part in parts])
+
+
+@contextmanager
+def _there(path: Path, text: str) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+def _install_now(packages: Sequence[str]) -> None:
     lists = Path("/var/lib/apt/lists")
     updated = not any(lists.glob("*_Packages*"))
     try:

@@ -3,13 +3,18 @@
 import os
 import sys
 
-from debian_packages import CERTIFICATES, FONTS, FOR_CLUSTER, FOR_TEST, GO, NODE, Part, provide
+from debian_packages import CERTIFICATES, FONTS, FOR_CLUSTER, FOR_POSTGRESQL, FOR_TEST, GO, NODE, Part, provide
 from node_packages import prepare_node
 from progress import fail, say
 from python_packages import VENV, prepare_python
 
 CLUSTER = "cluster"
-NEEDED = {"browser": FOR_TEST, "chart": (GO, CERTIFICATES), CLUSTER: (*FOR_TEST, *FOR_CLUSTER)}
+NEEDED = {
+    "browser": FOR_TEST,
+    "chart": (GO, CERTIFICATES),
+    "postgresql": FOR_POSTGRESQL,
+    CLUSTER: tuple(dict.fromkeys((*FOR_TEST, *FOR_CLUSTER))),
+}
 """What each tier beside the unit tests needs of the distribution; they are pytest markers."""
 
 
@@ -32,17 +37,18 @@ def main() -> None:
 
 def _wanted(part: Part) -> bool:
     """Nobody but root is asked to install what only root's cluster needs."""
-    return os.geteuid() == 0 or part in NEEDED["browser"] or part in NEEDED["chart"]
+    return os.geteuid() == 0 or any(part in parts for tier, parts in NEEDED.items() if tier != CLUSTER)
 
 
 def _why_not(tier: str, missing: list[Part], *, node_ready: bool) -> str | None:
     """Why a tier cannot run, or None."""
-    needed = [part for part in NEEDED[tier] if part in missing and part is not FONTS]
+    needs = NEEDED[tier]
+    needed = [part for part in needs if part in missing and part is not FONTS]
     if tier == CLUSTER and os.geteuid() != 0:
         return "the embedded cluster needs root"
     if needed:
         return f"missing {', '.join(part.package for part in needed)}"
-    if tier != "chart" and not node_ready and not set(NODE) & set(missing):
+    if set(NODE) & set(needs) and not node_ready and not set(NODE) & set(missing):
         return "npm could not install puppeteer-core"
     return None
 

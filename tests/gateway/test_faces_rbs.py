@@ -17,8 +17,8 @@ FAMILIES = ("/api/sessions", "/api/users/alice/sessions")
 
 
 @pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    async with gateway_rig(tmp_path, max_sessions=50) as running:
+async def rig(tmp_path: Path, database_url: str) -> AsyncIterator[Rig]:
+    async with gateway_rig(tmp_path, max_sessions=50, database_url=database_url) as running:
         yield running
 
 

@@ -18,7 +18,7 @@ from podium_gateway.store.database import Database
 from podium_gateway.store.schema import metadata
 from podium_protocol.events import Event
 from podium_protocol.reasons import EndReason
-from support.store import NOW, Stores, database_url, event, later
+from support.store import NOW, Stores, event, later
 
 
 async def test_the_migrations_make_the_tables_that_the_code_declares(stores: Stores) -> None:
@@ -35,11 +35,10 @@ async def test_opening_an_up_to_date_database_again_keeps_what_is_there(stores: 
         assert await Stores(stores.url, stores.folder, again, stores.objects).accounts.get_user("alice") is not None
 
 
-async def test_processes_that_start_together_migrate_one_after_the_other(tmp_path: Path) -> None:
-    async with database_url(tmp_path) as url:
-        opened = await asyncio.gather(*(Database.open(url) for _ in range(4)))
-        for database in opened:
-            await database.close()
+async def test_processes_that_start_together_migrate_one_after_the_other(empty_database_url: str) -> None:
+    opened = await asyncio.gather(*(Database.open(empty_database_url) for _ in range(4)))
+    for database in opened:
+        await database.close()
 
 
 async def test_a_database_of_a_newer_podium_is_refused(stores: Stores) -> None:

@@ -85,14 +85,15 @@ async def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(st
 
 async def test_transactions_of_both_kinds_wait_for_each_other(stores: Stores) -> None:
     await stores.accounts.add_user("0", now=NOW)
+    locked = select(users.c.name).with_for_update()  # a word that SQLite, with one writer, does not need
 
     def count(connection: Connection) -> None:
-        number = int(str(connection.scalar(select(users.c.name))))
+        number = int(str(connection.scalar(locked)))
         connection.execute(update(users).values(name=str(number + 1)))
 
     async def slowly() -> None:
         async with stores.database.write() as connection:
-            number = int(str(await connection.scalar(select(users.c.name))))
+            number = int(str(await connection.scalar(locked)))
             await connection.execute(update(users).values(name=str(number + 1)))
 
     await asyncio.gather(*(slowly() if turn % 2 else stores.database.transact(count) for turn in range(10)))

@@ -16,7 +16,6 @@ from podium_gateway.store.database import Database
 from podium_gateway.store.excerpts import Excerpts
 from podium_gateway.store.sessions import SessionRecords
 from podium_gateway.views.recorded import Recorded
-from support.store import database_url
 
 THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EVENTS: list[tuple[str, dict[str, Any]]] = [
@@ -58,25 +57,24 @@ async def add(connection: AsyncConnection, table: str, **values: Any) -> None:
     await connection.execute(statement.bindparams(*typed), values)
 
 
-async def test_runs_of_the_first_version_are_counted_and_their_requests_found(tmp_path: Path) -> None:
-    async with database_url(tmp_path) as url:
-        async with at(url, "0001") as connection:
-            await add(connection, "users", id="alice", name="alice", created_at=THEN)
-            session = {"user_id": "alice", "workspace_id": "alice", "session_id": "shop", "last_run": 1, "dropped_events": 0}
-            await add(connection, "sessions", uid="u1", last_seq=len(EVENTS), created_at=THEN, **session)
-            run = {"run": 1, "status": "completed", "message": "", "last_counter": 7, "node": "here", "options": {}}
-            times = {"idle_timeout": 300.0, "max_lifetime": 3600.0, "created_at": THEN, "ended_at": THEN}
-            await add(connection, "runs", session_uid="u1", **run, **times)
-            for seq, (kind, data) in enumerate(EVENTS, 1):
-                await add(connection, "events", session_uid="u1", seq=seq, run=1, counter=seq, type=kind, time=THEN, data=data)
+async def test_runs_of_the_first_version_are_counted_and_their_requests_found(empty_database_url: str) -> None:
+    async with at(empty_database_url, "0001") as connection:
+        await add(connection, "users", id="alice", name="alice", created_at=THEN)
+        session = {"user_id": "alice", "workspace_id": "alice", "session_id": "shop", "last_run": 1, "dropped_events": 0}
+        await add(connection, "sessions", uid="u1", last_seq=len(EVENTS), created_at=THEN, **session)
+        run = {"run": 1, "status": "completed", "message": "", "last_counter": 7, "node": "here", "options": {}}
+        times = {"idle_timeout": 300.0, "max_lifetime": 3600.0, "created_at": THEN, "ended_at": THEN}
+        await add(connection, "runs", session_uid="u1", **run, **times)
+        for seq, (kind, data) in enumerate(EVENTS, 1):
+            await add(connection, "events", session_uid="u1", seq=seq, run=1, counter=seq, type=kind, time=THEN, data=data)
 
-        async with await Database.open(url) as database:
-            found = await SessionRecords(database).get("alice", "shop")
-            assert found is not None
-            counts = (found.navigations, found.actions, found.screenshots, found.console_messages, found.requests)
-            assert counts == (1, 0, 0, 2, 1)
-            assert (found.machine, found.last_url, found.last_title) == (None, None, None)
-            views = Recorded(Excerpts(database), most_console=10, most_requests=10, most_events=10)
-            [request] = (await views.network(found, offset=0, limit=10)).entries
-            assert (request.status, request.size, request.outcome) == (200, 5, "finished")
-            assert (await views.console(found, offset=0, limit=10, level="error")).entries[0].message == "b"
+    async with await Database.open(empty_database_url) as database:
+        found = await SessionRecords(database).get("alice", "shop")
+        assert found is not None
+        counts = (found.navigations, found.actions, found.screenshots, found.console_messages, found.requests)
+        assert counts == (1, 0, 0, 2, 1)
+        assert (found.machine, found.last_url, found.last_title) == (None, None, None)
+        views = Recorded(Excerpts(database), most_console=10, most_requests=10, most_events=10)
+        [request] = (await views.network(found, offset=0, limit=10)).entries
+        assert (request.status, request.size, request.outcome) == (200, 5, "finished")
+        assert (await views.console(found, offset=0, limit=10, level="error")).entries[0].message == "b"

@@ -1,13 +1,7 @@
-"""The stores on a database of their own, with a user and a session to write to.
+"""The stores on a database of their own, with a user and a session to write to: SQLite in a temporary folder, then PostgreSQL."""
 
-SQLite in a temporary folder; with PODIUM_TEST_DATABASE_URL (a PostgreSQL one, asyncpg installed) a fresh database there for
-each test instead.
-"""
-
-import os
-import secrets
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from podium_gateway.store.artifacts import Artifacts
 from podium_gateway.store.database import Database
@@ -27,6 +19,7 @@ from podium_gateway.store.objects import Objects
 from podium_gateway.store.sessions import SessionRecord, SessionRecords
 from podium_gateway.store.states import SavedStates
 from podium_protocol.events import Event
+from support.postgres import Server, postgres_server
 
 NOW = datetime(2026, 2, 12, 10, 0, 0, 125_000, tzinfo=UTC)
 
@@ -106,28 +99,52 @@ async def with_tables(url: str) -> str:
     return url
 
 
-@asynccontextmanager
-async def database_url(folder: Path) -> AsyncIterator[str]:
-    """A database that nobody else uses, not yet opened."""
-    server = os.environ.get("PODIUM_TEST_DATABASE_URL")
-    if not server:
-        yield f"sqlite+aiosqlite:///{folder}/podium.db"
-        return
-    name = f"podium_{secrets.token_hex(6)}"
-    admin = create_async_engine(server, isolation_level="AUTOCOMMIT")
-    try:
-        async with admin.connect() as connection:
-            await connection.execute(text(f"CREATE DATABASE {name}"))
-        yield make_url(server).set(database=name).render_as_string(hide_password=False)
-        async with admin.connect() as connection:
-            await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    finally:
-        await admin.dispose()
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One server for the whole run."""
+    with postgres_server() as server:
+        yield server
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """SQLite, as one of PostgreSQL's servers would be asked."""
+
+    folder: Path
+
+    @asynccontextmanager
+    async def database(self, *, tables: bool) -> AsyncIterator[str]:
+        """The URL of a file that is not there yet, or has Podium's tables."""
+        url = f"sqlite+aiosqlite:///{self.folder}/podium.db"
+        yield await with_tables(url) if tables else url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> File | Server:
+    """Where new databases are to be had; what takes this runs once for each kind."""
+    if request.param == "sqlite":
+        return File(tmp_path)
+    server: Server = request.getfixturevalue("postgres")
+    return server
 
 
 @pytest.fixture
-async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
+async def empty_database_url(databases: File | Server) -> AsyncIterator[str]:
+    """A database that nobody else uses, without tables."""
+    async with databases.database(tables=False) as url:
+        yield url
+
+
+@pytest.fixture
+async def database_url(databases: File | Server) -> AsyncIterator[str]:
+    """A database that nobody else uses, with its tables."""
+    async with databases.database(tables=True) as url:
+        yield url
+
+
+@pytest.fixture
+async def stores(database_url: str, tmp_path: Path) -> AsyncIterator[Stores]:
     """All stores, empty."""
-    async with database_url(tmp_path) as url, await Database.open(await with_tables(url)) as database:
+    async with await Database.open(database_url) as database:
         folder = tmp_path / "objects"
-        yield Stores(url=url, folder=folder, database=database, objects=Objects(folder.as_uri()))
+        yield Stores(url=database_url, folder=folder, database=database, objects=Objects(folder.as_uri()))

@@ -16,7 +16,7 @@ class Storing:
         str,
         Setting(
             "PODIUM_DATABASE_URL",
-            "The database: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`.",
+            "The database: `sqlite:///path` or `postgresql://user:password@host/name`.",
             derived="`<home>/podium.db`",
         ),
     ] = field(default="", repr=False)

@@ -6,7 +6,7 @@ Writers of this process queue on a lock of our own where SQLite is underneath: i
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -29,9 +29,12 @@ T = TypeVar("T")
 BUSY: Final = 10.0
 """Seconds to wait for another writer or a free connection: a hundred times what a batch of 500 events takes."""
 _POOL: Final[dict[str, Any]] = {"pool_size": 8, "max_overflow": 0, "pool_timeout": BUSY, "json_serializer": to_json}
+_ANSWER: Final = 30.0
+"""Seconds for one statement on PostgreSQL, a migration's too; a server behind a cut connection says nothing at all."""
 _MIGRATION_LOCK: Final = 0x706F6469756D
 """PostgreSQL's advisory lock, so that replicas which start together migrate one after the other."""
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
+_SILENT: Final = "the database does not answer"
 
 
 class Database:
@@ -45,10 +48,19 @@ class Database:
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Connect and bring the tables up to date. Raises `Unavailable`, or `Internal` when a newer Podium made them."""
+        """Connect and bring the tables up to date.
+
+        Raises:
+            Unavailable: it cannot be reached, or takes no connection; the message says why.
+            Internal: a newer Podium made the tables.
+        """
         database = cls(*_engine(make_url(url)))
         try:
             await database._migrate()
+        except Unavailable as error:
+            await database.close()
+            reason = str(getattr(error.__cause__, "orig", None) or error.__cause__)
+            raise Unavailable(f"{error.message}: {reason}" if reason else error.message) from error
         except BaseException:  # cancelled, too: nobody else has it to close
             await database.close()
             raise
@@ -103,7 +115,11 @@ class Database:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
         with _failures():
-            async with self._engine.connect() as connection:
+            async with AsyncExitStack() as stack:
+                try:
+                    connection = await stack.enter_async_context(self._engine.connect())
+                except DBAPIError as error:  # no such user or database, a wrong password, too many connections
+                    raise Unavailable("the database takes no connection") from error
                 yield connection
 
     @asynccontextmanager
@@ -135,15 +151,19 @@ class Database:
 def _failures() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout, ConnectionError) as error:
-        raise Unavailable("the database does not answer") from error
+    except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
+        raise Unavailable(_SILENT) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise Unavailable(_SILENT) from error
 
 
 def _engine(url: URL) -> tuple[AsyncEngine, Workers | None]:
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() == "sqlite":
         return sqlite_engine(url, busy=BUSY, **_POOL)
-    return create_async_engine(url, **_POOL), None
+    return create_async_engine(url, connect_args={"timeout": BUSY, "command_timeout": _ANSWER}, **_POOL), None
 
 
 def _upgrade(connection: Connection) -> None:
