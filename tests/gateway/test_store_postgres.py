@@ -1,5 +1,6 @@
 """A PostgreSQL server that is not there, refuses, goes away or says nothing: `Unavailable`, and no password in a word of it."""
 
+import asyncio
 import socket
 
 import pytest
@@ -12,6 +13,7 @@ from podium_gateway.store.database import Database
 from podium_gateway.store.keys import Accounts
 from support.postgres import Server
 from support.store import NOW
+from support.waiting import eventually
 
 pytestmark = pytest.mark.postgresql
 
@@ -59,3 +61,20 @@ async def test_connections_that_were_cut_cost_a_request_and_no_more(postgres: Se
         with pytest.raises(Unavailable, match="does not answer"):
             await accounts.get_user("alice")
         assert await accounts.get_user("alice") is not None
+
+
+async def test_a_migration_may_take_longer_than_another_statement(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with postgres.database(tables=False) as url, await Database.open(url) as another:
+        async with another.write() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": module._MIGRATION_LOCK})
+            monkeypatch.setattr(module, "_ANSWER", 0.2)
+            opening = asyncio.create_task(Database.open(url))
+            waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+            async def waits() -> bool:
+                return bool(await connection.scalar(waiting))
+
+            await eventually(waits, what="the second waits for the first")
+            await connection.execute(text("SELECT pg_sleep(0.5)"))  # the limit of another statement, and more
+        async with asyncio.timeout(30), await opening:
+            pass

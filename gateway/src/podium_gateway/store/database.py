@@ -30,7 +30,9 @@ BUSY: Final = 10.0
 """Seconds to wait for another writer or a free connection: a hundred times what a batch of 500 events takes."""
 _POOL: Final[dict[str, Any]] = {"pool_size": 8, "max_overflow": 0, "pool_timeout": BUSY, "json_serializer": to_json}
 _ANSWER: Final = 30.0
-"""Seconds for one statement on PostgreSQL, a migration's too; a server behind a cut connection says nothing at all."""
+"""Seconds for one statement on PostgreSQL; a server behind a cut connection says nothing at all."""
+_MIGRATION: Final = 600.0
+"""The same for a migration's, and for the wait until another replica has done it; the chart gives a start as long."""
 _MIGRATION_LOCK: Final = 0x706F6469756D
 """PostgreSQL's advisory lock, so that replicas which start together migrate one after the other."""
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
@@ -56,7 +58,11 @@ class Database:
         """
         database = cls(*_engine(make_url(url)))
         try:
-            await database._migrate()
+            if database._workers is not None:
+                await database._migrate()
+            else:
+                async with cls(*_engine(make_url(url), answer=_MIGRATION)) as patient:
+                    await patient._migrate()
         except Unavailable as error:
             await database.close()
             reason = str(getattr(error.__cause__, "orig", None) or error.__cause__)
@@ -159,11 +165,11 @@ def _failures() -> Iterator[None]:
         raise Unavailable(_SILENT) from error
 
 
-def _engine(url: URL) -> tuple[AsyncEngine, Workers | None]:
+def _engine(url: URL, *, answer: float | None = None) -> tuple[AsyncEngine, Workers | None]:
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() == "sqlite":
         return sqlite_engine(url, busy=BUSY, **_POOL)
-    return create_async_engine(url, connect_args={"timeout": BUSY, "command_timeout": _ANSWER}, **_POOL), None
+    return create_async_engine(url, connect_args={"timeout": BUSY, "command_timeout": answer or _ANSWER}, **_POOL), None
 
 
 def _upgrade(connection: Connection) -> None:
