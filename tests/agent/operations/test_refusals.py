@@ -108,6 +108,25 @@ REFUSED = {
         USABLE,
         "<button> is still moving",
     ),
+    "beginning to move": (
+        "click",
+        "button",
+        {},
+        "<div><button>x</button></div><script>const move = document.querySelector('div').animate({ translate: [0, '99px'] }, 1e3);"
+        "const again = () => { move.startTime = document.timeline.currentTime; requestAnimationFrame(again); }; again();</script>",
+        USABLE,
+        "<button> is still moving",
+    ),
+    "about to move, and then where it was": (
+        "click",
+        "button",
+        {},
+        "<div><button>x</button></div><script>const move = document.querySelector('div').animate({ translate: [0, '99px'] }, 1e3);"
+        "let n = 0; const again = () => { move.pause(); move.currentTime = 9 * (n >> 1) % 999; if (n++ % 2 === 0) move.play();"
+        "requestAnimationFrame(again); }; again();</script>",
+        USABLE,
+        "<button> is still moving",
+    ),
     "not a field": ("fill", "p", {"text": "x"}, "<p>x</p>", USABLE, "<p> is not a field that can be filled"),
     "a checkbox": ("fill", "input", {"text": "x"}, "<input type=checkbox>", USABLE, "<input> is not a field that can be filled"),
     "read-only": ("fill", "input", {"text": "x"}, "<input readonly>", USABLE, "<input> is read-only"),

@@ -88,9 +88,15 @@ function unseen(el) {
   return 'its content is skipped by the page';
 }
 
-// An animation that has been ordered moves nothing until a frame of it is ready: two frames in one place are no rest then.
-const starting = (el) =>
-  documentOf(el).getAnimations().some(({ pending, effect }) => pending && effect?.target && contains(effect.target, el));
+// An animation that has been ordered moves nothing until a frame of it is ready, and nothing in the few frames up to its start: an
+// element that is in one place in two frames is at rest only if in neither of them such an animation was about to take it away.
+const SOON = 100; // ms; what a page has planned for later is no reason to wait
+function starting(el) {
+  const soon = ({ startTime, timeline }) => startTime >= timeline?.currentTime && startTime - timeline.currentTime < SOON;
+  return documentOf(el)
+    .getAnimations()
+    .some((one) => (one.pending || soon(one)) && one.effect?.target && contains(one.effect.target, el));
+}
 
 const SIDES = ['x', 'y', 'width', 'height'];
 
@@ -102,6 +108,7 @@ async function ready(target, { limit, hit = true, enabled = true, reveal = true,
     const el = retarget(resolve(target)); // throws at once: what is not there is not waited for
     let why = null;
     let box = null;
+    let starts = false;
     const seen = tagOf(el) === 'area' ? pictureWith(el) : el;
     if (!seen || !visible(seen)) why = 'is not visible';
     else if (enabled && disabled(el)) why = 'is disabled';
@@ -112,7 +119,8 @@ async function ready(target, { limit, hit = true, enabled = true, reveal = true,
         scrollTo(seen, ALIGNMENTS[tries++]);
         box = boxOf(seen);
       }
-      if (!last || last.el !== el || SIDES.some((side) => last[side] !== box[side]) || starting(seen)) why = 'is still moving';
+      starts = starting(seen);
+      if (starts || !last || last.el !== el || SIDES.some((side) => last[side] !== box[side])) why = 'is still moving';
       else if (!hit) return { el };
       else {
         let cover = null;
@@ -130,7 +138,7 @@ async function ready(target, { limit, hit = true, enabled = true, reveal = true,
       if (why === 'is not visible' && seen) why += ` (${unseen(seen)})`;
       throw new Refusal('element_not_usable', `${describe(el)} ${why}, after ${(limit / 1000).toFixed(1)} s of waiting`);
     }
-    last = box && { el, ...box };
+    last = box && !starts ? { el, ...box } : null;
     await frame();
   }
 }
