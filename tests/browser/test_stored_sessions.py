@@ -15,7 +15,7 @@ from support.account import NOBODY, Account, signed_in
 from support.cdp import RawClient
 from support.ends import end_of
 from support.podium import Podium, own_gateway, running_podium
-from support.site import Site
+from support.site import Seen, Site
 from support.target import Target
 from support.traces import traces_of
 from support.waiting import eventually
@@ -157,7 +157,11 @@ async def test_signing_out_while_leaving_for_another_site_is_noticed(way: str, s
     await account.sign_in("ada")
     await account.is_stored("ada")
 
+    leaving = Seen("GET", site.other_url.removeprefix("http://"), "/form.html")
+    before = site.seen.count(leaving)
     await account.click("leave")
+    # The click does not wait for what the page does next. It signs out, forgets, and asks for the next page last of all.
+    await eventually(lambda: site.seen.count(leaving) > before, what="the page to leave")
     if way != "DELETE":
         await account.is_stored(None)
     await LEAVING[way](account)
