@@ -10,7 +10,10 @@ from cluster.installation import Installation, bring_podium
 from cluster.places import Places
 from support.cluster_podium import InCluster
 from support.podium import Podium
+from support.store import database_url, databases, postgres
 from support.target import Local, Target
+
+__all__ = ["database_url", "databases", "postgres"]
 
 
 @pytest.hookimpl(trylast=True)  # after pytest's own order

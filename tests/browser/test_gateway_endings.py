@@ -36,9 +36,9 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-async def saved_by(podium: Podium, session_id: str) -> SavedState | None:
+async def saved_by(podium: Podium, session_id: str, *, database_url: str = "") -> SavedState | None:
     """The session's saved state, read from the store behind the gateway's back."""
-    settings = Settings(home=podium.home)
+    settings = Settings(home=podium.home, database_url=database_url)
     async with await Database.open(settings.database_url) as database:
         return await SavedStates(database, Objects(settings.objects_url)).get(podium.user_id, session_id)
 
@@ -57,13 +57,13 @@ def marks(state: SavedState | None) -> dict[str, str]:
 MINE = {"who": "me", "local who": "me", "session who": "me"}
 
 
-async def test_a_killed_gateway_leaves_no_process_and_forgets_nothing(home: Path, site: Site) -> None:
+async def test_a_killed_gateway_leaves_no_process_and_forgets_nothing(home: Path, site: Site, database_url: str) -> None:
     page = f"{site.url}/own.html?who=me"
-    with running_podium(home, PODIUM_WARM="1") as before:
+    with running_podium(home, PODIUM_WARM="1", PODIUM_DATABASE_URL=database_url) as before:
         assert (await before.http.post("/api/sessions", json={"session_id": "one", "url": page})).status_code == 200
 
         async def saved() -> bool:
-            return marks(await saved_by(before, "one")) == MINE
+            return marks(await saved_by(before, "one", database_url=database_url)) == MINE
 
         await eventually(saved, what="the saved state")
         assert (await before.http.post("/api/sessions", json={"session_id": "two"})).status_code == 200
@@ -79,9 +79,9 @@ async def test_a_killed_gateway_leaves_no_process_and_forgets_nothing(home: Path
         watch.say("seconds until no process was left after SIGKILL to the gateway")
         assert not before.left().processes
     assert all(each.folder.exists() for each in everything), "nothing left to clean up, so the next start shows nothing"
-    assert marks(await saved_by(before, "one")) == MINE
+    assert marks(await saved_by(before, "one", database_url=database_url)) == MINE
 
-    with running_podium(home, PODIUM_WARM="0") as after:
+    with running_podium(home, PODIUM_WARM="0", PODIUM_DATABASE_URL=database_url) as after:
         assert (after.user_id, after.api_key) == (before.user_id, before.api_key)
         assert [left for traces in everything for left in traces.left()] == []
         assert not after.left()
