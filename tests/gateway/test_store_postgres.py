@@ -56,7 +56,8 @@ async def test_connections_that_were_cut_cost_a_request_and_no_more(postgres: Se
         accounts = Accounts(database)
         await accounts.add_user("alice", now=NOW)
         async with await Database.open(postgres.url.render_as_string()) as other, other.read() as connection:
-            cut = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+            # With a time it waits until they are gone; without, it only asks them to go.
+            cut = text("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = :name")
             assert (await connection.execute(cut, {"name": make_url(url).database})).all()
         with pytest.raises(Unavailable, match="does not answer"):
             await accounts.get_user("alice")
