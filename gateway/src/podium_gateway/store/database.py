@@ -56,7 +56,7 @@ class Database:
             Unavailable: it cannot be reached, or takes no connection; the message says why.
             Internal: a newer Podium made the tables.
         """
-        database = cls(*_engine(make_url(url)))
+        database = cls(*_engine(make_url(url), answer=_ANSWER))
         try:
             if database._workers is not None:
                 await database._migrate()
@@ -165,11 +165,11 @@ def _failures() -> Iterator[None]:
         raise Unavailable(_SILENT) from error
 
 
-def _engine(url: URL, *, answer: float | None = None) -> tuple[AsyncEngine, Workers | None]:
+def _engine(url: URL, *, answer: float) -> tuple[AsyncEngine, Workers | None]:
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() == "sqlite":
         return sqlite_engine(url, busy=BUSY, **_POOL)
-    return create_async_engine(url, connect_args={"timeout": BUSY, "command_timeout": answer or _ANSWER}, **_POOL), None
+    return create_async_engine(url, connect_args={"timeout": BUSY, "command_timeout": answer}, **_POOL), None
 
 
 def _upgrade(connection: Connection) -> None:
