@@ -1,11 +1,11 @@
-"""No module over 300 lines: what does not fit is two things, and gets a second name."""
+"""No module over 450 lines: what does not fit is two things, and gets a second name."""
 
 import subprocess
 import sys
 
 from progress import ROOT
 
-LONGEST = 300
+LONGEST = 450
 """Lines, blank ones and docstrings included."""
 
 
