@@ -1,6 +1,6 @@
 # Everything a person does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lock generate bench load images cluster bench-cluster cluster-down
+.PHONY: help run test check fmt lock generate bench load explore images cluster bench-cluster cluster-down
 # More arguments for the target's tool: make test ARGS="-k splice".
 ARGS ?=
 
@@ -35,6 +35,10 @@ bench: ## measure against nginx and a bare Chromium, and print ratios
 load: ## storm the operator with 100 starts a second, conflicts, kills, outages (ARGS=--quick for a tenth)
 	@scripts/python scripts/environment.py
 	@cd tests && exec ../.venv/bin/python -m load $(ARGS)
+
+explore: ## do what callers may do, at random, against pages that misbehave (ARGS="--steps 20000 --seed 7"; --replay FILE)
+	@scripts/python scripts/environment.py
+	@cd tests && exec ../.venv/bin/python -m explore $(ARGS)
 
 images: ## build the container images into archives outside the checkout (ARGS="gateway operator browser browser-light")
 	@exec scripts/python scripts/images.py $(ARGS)
