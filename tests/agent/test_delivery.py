@@ -65,7 +65,7 @@ async def test_half_a_surrogate_pair_stops_nothing(agent: Agent, site: Inline):
     receiver = agent.receiver
     await eventually(lambda: "half \ufffd pair" in receiver.texts(), what="the event")
     await eventually(
-        lambda: any(origin.local_storage.get("half") == "\ufffd!" for state in receiver.states for origin in state.origins),
+        lambda: any(origin.local().get("half") == "\udfff!" for state in receiver.states for origin in state.origins),
         what="the state",
     )
 

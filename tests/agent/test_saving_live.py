@@ -20,7 +20,7 @@ def cookies(agent: Agent) -> dict[str, str]:
 def local(agent: Agent, site: Inline) -> dict[str, str]:
     """Of the last state and the site."""
     states = agent.receiver.states[-1:]
-    return next((one.local_storage for state in states for one in state.origins if one.origin == site.url), {})
+    return next((one.local() for state in states for one in state.origins if one.origin == site.url), {})
 
 
 async def test_what_a_page_sets_by_and_by_is_saved_while_it_stays(agent: Agent, site: Inline):
@@ -121,3 +121,35 @@ async def test_odd_things_come_back_as_they_were(site: Inline):
         await agent.end()
         found = next(one for one in agent.receiver.states[-1].origins if one.origin == site.url)
         assert (found.local_storage, found.session_storage) == (odd, odd)
+
+
+# Every 16-bit unit there is, as a key and in values: whole pairs, halves of pairs, NUL, and what Unicode calls no character.
+_UNITS = "Array.from({length: 65536}, (_, unit) => String.fromCharCode(unit)).join('')"
+_PACK = f"""
+    for (const area of [localStorage, sessionStorage]) {{
+        area.setItem('all', {_UNITS});
+        area.setItem('\\ud800 key', 'half \\udfff!');
+        area.setItem('\\udc00', '');
+    }}
+    localStorage.setItem('later', '\\ud83d'); localStorage.setItem('later', '\\ude00\\ud83d');
+"""
+_PACKED = f"""[localStorage, sessionStorage].map((area) => [
+    area.getItem('all') === {_UNITS}, area.getItem('\\ud800 key') === 'half \\udfff!', area.getItem('\\udc00'), area.length,
+]).concat(localStorage.getItem('later') === '\\ude00\\ud83d')"""
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["on its page", "on another"])
+async def test_packed_strings_come_back_unit_for_unit(site: Inline, leaving: bool):
+    async with running_agent("--headless") as agent:
+        await agent.attach()
+        await agent.navigate(site.page("pack"))
+        await agent.evaluate(_PACK)
+        await eventually(lambda: local(agent, site).get("all"), what="it to be followed")
+        if leaving:
+            await agent.navigate(site.page("elsewhere", other=True))
+        await agent.end()
+        state = agent.receiver.states[-1]
+    async with running_agent("--headless") as tomorrow:
+        await tomorrow.attach(state=SavedState.model_validate_json(state.model_dump_json()))
+        await tomorrow.navigate(site.page("back"))
+        assert await tomorrow.evaluate(_PACKED) == [[True, True, "", 4], [True, True, "", 3], True]

@@ -16,7 +16,7 @@ from podium_agent.errors import AgentError, CdpError
 from podium_agent.hold import Hold
 from podium_agent.origintab import OriginTab, origin_tab
 from podium_agent.targets import PAGE, Target, Targets
-from podium_protocol.state import Cookie, OriginStorage, SavedState
+from podium_protocol.state import Cookie, SavedState
 
 __all__ = ["Restore", "TabStorage"]
 
@@ -36,7 +36,7 @@ class Restore:
         self._targets = targets
         self._state = state
         # The last touched first: what nobody waits for yet is wanted in that order, probably.
-        self._stored = {one.origin: one for one in reversed(state.origins) if one.local_storage}
+        self._stored = {one.origin: items for one in reversed(state.origins) if (items := one.local())}
         self._hold = Hold(connection, targets, self._stored)
         self._over = asyncio.Event()
 
@@ -62,7 +62,7 @@ class Restore:
             if self._stored:
                 async with asyncio.timeout(LIMIT), origin_tab(self._connection, self._targets) as tab:
                     while (origin := await self._hold.next()) is not None:
-                        await _write(tab, self._stored[origin])
+                        await _write(tab, origin, self._stored[origin])
                         self._hold.there(origin)
         except (AgentError, TimeoutError) as error:
             log.error("origins_not_restored", extra={**told, "error": repr(error)})
@@ -95,11 +95,11 @@ def _settable(cookie: Cookie) -> dict[str, Any]:
     return given
 
 
-async def _write(tab: OriginTab, origin: OriginStorage) -> None:
+async def _write(tab: OriginTab, origin: str, items: Mapping[str, str]) -> None:
     try:
-        await tab.at(origin.origin, f"for (const [k, v] of {_entries(origin.local_storage)}) localStorage.setItem(k, v)")
+        await tab.at(origin, f"for (const [k, v] of {_entries(items)}) localStorage.setItem(k, v)")
     except (AgentError, TimeoutError) as error:
-        log.warning("origin_not_restored", extra={"origin": origin.origin, "error": str(error)})
+        log.warning("origin_not_restored", extra={"origin": origin, "error": str(error)})
 
 
 def _entries(items: Mapping[str, object]) -> str:
@@ -117,7 +117,7 @@ class TabStorage:
     def __init__(self, connection: CdpConnection, targets: Targets, state: SavedState) -> None:
         self._connection = connection
         self._targets = targets
-        self._left = {one.origin: list(one.session_storage.items()) for one in state.origins if one.session_storage}
+        self._left = {one.origin: list(items.items()) for one in state.origins if (items := one.session())}
         self._round = 0
         self._scripts: dict[str, str] = {}
         connection.on("Page.frameNavigated", self._navigated)

@@ -7,6 +7,7 @@ context is saved; what a client does in contexts of its own is its own.
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Callable
 from datetime import datetime
@@ -37,8 +38,11 @@ READ_LIMIT: Final = 0.5
 LEFT_LIMIT: Final = 1.2
 """Seconds for origins that were left, at the end: about twenty, and one on a machine that is very busy."""
 MAX_URL: Final = 65_536
-# By their numbers: a key such as `length` or `__proto__` is no property of the object.
-_ITEMS: Final = "Array.from(localStorage, (_, i) => localStorage.key(i)).map((key) => [key, localStorage.getItem(key)])"
+# By their numbers: a key such as `length` or `__proto__` is no property of the object. As JSON, which escapes halves of
+# surrogate pairs.
+_ITEMS: Final = (
+    "JSON.stringify(Array.from(localStorage, (_, i) => localStorage.key(i)).map((key) => [key, localStorage.getItem(key)]))"
+)
 
 Care = Literal["known", "asked", "last"]
 """How sure to be: what has been told; what live pages say now; that, and what pages left behind."""
@@ -134,7 +138,7 @@ class Saver:
         try:
             async with asyncio.timeout(LEFT_LIMIT), origin_tab(self._connection, self._targets) as tab:
                 for origin in left:
-                    self._web.know_local(origin, dict(await tab.at(origin, _ITEMS)))
+                    self._web.know_local(origin, dict(json.loads(await tab.at(origin, _ITEMS))))
         except (AgentError, TimeoutError) as error:
             log.info("left_origins_not_read", extra={"error": repr(error)})
 

@@ -46,8 +46,8 @@ class WebStorage:
 
     def start_from(self, origins: list[OriginStorage]) -> None:
         """What was restored counts as seen, so that origins not visited this time are kept."""
-        self._local = {one.origin: dict(one.local_storage) for one in origins}
-        self._session = {one.origin: {_RESTORED: dict(one.session_storage)} for one in origins if one.session_storage}
+        self._local = {one.origin: one.local() for one in origins}
+        self._session = {one.origin: {_RESTORED: session} for one in origins if (session := one.session())}
 
     def prepare(self, target: Target) -> list[tuple[str, Params]]:
         """Have a target that has not run yet tell its changes."""
@@ -62,7 +62,7 @@ class WebStorage:
             session = next(reversed(tabs.values())) if tabs else {}
             left -= sum(len(key) + len(value) for items in (local, session) for key, value in items.items())
             if (local or session) and left >= 0:
-                found.append(OriginStorage(origin=origin, local_storage=local, session_storage=session))
+                found.append(OriginStorage.of(origin, local, session))
         return found[::-1]
 
     def ask(self) -> list[Target]:
