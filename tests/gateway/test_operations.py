@@ -51,6 +51,7 @@ async def logged(rig: Rig, live: LiveSession, count: int = 1) -> list[StoredEven
 
 DETAILS: dict[str, tuple[Any, dict[str, Any]]] = {
     "where it went": (Navigate(url="https://x.example"), {"url": "https://x.example"}),
+    "not with which password": (Navigate(url="https://ada:hunter2@x.example/?q"), {"url": "https://x.example/?q"}),
     "how it went there": (
         Navigate(url="https://x.example", new_tab=True, block_images=True),
         {"url": "https://x.example", "newTab": True, "blockImages": True},

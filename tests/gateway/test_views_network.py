@@ -46,6 +46,22 @@ CASES: dict[str, tuple[list[StoredEvent], dict[str, object]]] = {
         [request(1, 0), response(2, 0.1, remote_address="10.0.0.1"), finished(3, 0.15)],
         {"status": 200, "duration": 150, "size": 4096, "outcome": "finished", "error": None, "remote_address": "10.0.0.1"},
     ),
+    "one with headers": (
+        [request(1, 0, headers={"Accept": "*/*"}), response(2, 0.1, headers={"Server": "s"})],
+        {"request_headers": {"Accept": "*/*"}, "response_headers": {"Server": "s"}},
+    ),
+    "one whose headers are no headers": (
+        [request(1, 0, headers={"a": 1}), response(2, 0.1, headers="no")],
+        {"request_headers": None, "response_headers": None},
+    ),
+    "a WebSocket, whose request is told before its handshake": (
+        [
+            request(1, 0, resource_type="WebSocket"),
+            response(2, 0.1, status=101, request_headers={"Upgrade": "websocket"}, headers={"Upgrade": "websocket"}),
+            finished(3, 9, None),
+        ],
+        {"status": 101, "duration": 9000, "size": None, "request_headers": {"Upgrade": "websocket"}, "outcome": "finished"},
+    ),
     "one that still waits": ([request(1, 0)], {"status": None, "duration": None, "size": None, "outcome": "pending"}),
     "one whose body is still coming": ([request(1, 0), response(2, 0.1)], {"status": 200, "duration": None, "outcome": "pending"}),
     "one that says no": ([request(1, 0), response(2, 0.1, status=404), finished(3, 0.2)], {"status": 404, "outcome": "finished"}),

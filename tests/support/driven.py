@@ -104,7 +104,7 @@ def _site(pages: dict[str, str]) -> Starlette:
         if name not in pages and not (PAGES / f"{name}.html").is_file():
             return Response(status_code=404)
         text = pages[name] if name in pages else (PAGES / f"{name}.html").read_text()
-        kind = {"css": "text/css", "svg": "image/svg+xml"}.get(name.rpartition(".")[2], "text/html")
+        kind = {"css": "text/css", "svg": "image/svg+xml", "js": "text/javascript"}.get(name.rpartition(".")[2], "text/html")
         other = f"http://localhost:{request.url.port}/elsewhere"
         return Response(text.replace("@OTHER@", other), media_type=kind, headers={"cache-control": "no-store"})
 

@@ -28,6 +28,8 @@ class Inline:
     """What pages have told, see `tell`."""
     asked: list[str] = field(default_factory=list)
     """Paths that hang or load slowly, as they were asked for."""
+    kept: dict[str, str] = field(default_factory=dict)
+    """Pages at `/kept/NAME`, for a body that is not to stand in a URL."""
 
     @property
     def url(self) -> str:
@@ -61,6 +63,7 @@ class Inline:
         return Starlette(
             routes=[
                 Route("/page", self._page),
+                Route("/kept/{name}", lambda request: HTMLResponse(NO_ICON + self.kept[request.path_params["name"]])),
                 Route("/tell", self._tell, methods=["POST"]),
                 Route("/hang/{name}", self._hang),
                 Route("/redirect", self._redirect),
@@ -91,6 +94,8 @@ class Inline:
 
     async def _download(self, request: Request) -> Response:
         name = request.path_params["name"]
+        if "body" in request.query_params:
+            return Response(request.query_params["body"], media_type="text/plain")
         content = f"content of {name}\n".encode() * int(request.query_params.get("lines", "1"))
         return Response(content, media_type="text/plain", headers={"content-disposition": f'attachment; filename="{name}"'})
 

@@ -6,6 +6,8 @@ import sys
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 SCRIPT = """
 import logging
 from podium_system import logs
@@ -43,6 +45,23 @@ def test_fields_whose_name_says_secret_are_not_printed():
     assert "hunter2" not in json.dumps(line)
     assert line["key_id"] == "k1"
     assert set(names) <= set(line), "the field is there, its value is not"
+
+
+@pytest.mark.parametrize(
+    ("said", "printed"),
+    [
+        ("https://ada:hunter2@host/path?q=hunter2#hunter2: net::ERR_FAILED", "https://host/path net::ERR_FAILED"),
+        ("'https://host/path?token=hunter2' failed", "'https://host/path' failed"),
+        ("https://ada:hunt@er2@host:80, then wss://host/?hunter2", "https://host:80, then wss://host/"),
+        ("no URL? not@all # here", "no URL? not@all # here"),
+        ("data:text/html,hunter2<p>: net::ERR_ABORTED", "data:text/html,…<p>: net::ERR_ABORTED"),
+    ],
+)
+def test_of_a_url_neither_credentials_nor_query_are_printed(said: str, printed: str):
+    (line,) = logged(f"log.warning('x', extra={{'explanation': {said!r}, 'all': [{{'url': {said!r}}}]}})")
+    assert (line["explanation"], line["all"][0]["url"]) == (printed, printed)
+    (line,) = logged(f"try:\n    raise ValueError({said!r})\nexcept ValueError:\n    log.exception('failed')")
+    assert line["exception"].splitlines()[-1] == f"ValueError: {printed}"
 
 
 def test_an_exception_is_one_line():

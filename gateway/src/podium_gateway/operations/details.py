@@ -17,6 +17,7 @@ from podium_protocol.operations import (
     SetLocation,
     Text,
 )
+from podium_protocol.urls import bare_url
 
 __all__ = ["NAMES", "Request", "details_of"]
 
@@ -43,7 +44,7 @@ def details_of(request: Request) -> dict[str, Any]:
     """What the log says of a request."""
     match request:
         case Navigate():
-            found: dict[str, Any] = {"url": request.url[: 4 * MAX_TEXT]}
+            found: dict[str, Any] = {"url": bare_url(request.url)[: 4 * MAX_TEXT]}
             found |= {"newTab": True} if request.new_tab else {}
             found |= {"blockImages": True} if request.block_images else {}
         case Screenshot():

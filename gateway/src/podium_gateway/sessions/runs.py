@@ -28,6 +28,7 @@ from podium_gateway.tasks import Tasks
 from podium_gateway.tunnels import Tunnels
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import AgentStatus, AttachRequest, Destinations, SandboxState
+from podium_protocol.urls import bare_url
 
 __all__ = ["Runs", "Wish"]
 
@@ -113,7 +114,7 @@ class Runs:
             caller.user_id,
             caller.workspace_id,
             created_at=self._clock(),
-            url=wish.url,
+            url=None if wish.url is None else bare_url(wish.url),
             ephemeral=wish.ephemeral or not self._stored.enabled,
         )
         self._catalog.add(live)

@@ -18,6 +18,7 @@ from podium_gateway.sessions.lifecycle import Status
 from podium_gateway.sessions.names import is_session_id
 from podium_gateway.store.states import SavedStates, StoredState
 from podium_protocol.state import SavedState
+from podium_protocol.urls import bare_url
 
 __all__ = ["StoredSession", "StoredSessions"]
 
@@ -62,6 +63,7 @@ class StoredSessions:
         self._require()
         self._require_idle(caller, session_id)
         there = await self._find(caller.user_id, session_id)
+        url = None if url is None else bare_url(url)
         state = (await self._read(caller.user_id, session_id)).model_copy(update={"url": url, "saved_at": self._clock()})
         document = (await asyncio.to_thread(state.model_dump_json)).encode()
         await self._states.put(caller.user_id, session_id, uid=there.session_uid, run=there.run, state=document, now=state.saved_at)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-__all__ = ["flag", "milliseconds", "number", "text", "words"]
+__all__ = ["flag", "milliseconds", "number", "text", "texts", "words"]
 
 
 def words(data: Mapping[str, Any], name: str) -> str | None:
@@ -16,6 +16,12 @@ def words(data: Mapping[str, Any], name: str) -> str | None:
 def text(data: Mapping[str, Any], name: str) -> str:
     """A string, or the empty one."""
     return words(data, name) or ""
+
+
+def texts(data: Mapping[str, Any], name: str) -> Mapping[str, str] | None:
+    """Strings by name, or None."""
+    value = data.get(name)
+    return value if isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values()) else None
 
 
 def number(data: Mapping[str, Any], name: str) -> int | None:

@@ -4,13 +4,13 @@ A request's events share its id: `network.request`, `network.response`, then `ne
 was redirected, the response says so and another `network.request` with the same id follows.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
 from podium_gateway.store.events import StoredEvent
-from podium_gateway.views.fields import flag, milliseconds, number, text, words
+from podium_gateway.views.fields import flag, milliseconds, number, text, texts, words
 from podium_protocol.events import EventType
 
 __all__ = ["ABOUT_REQUESTS", "NetworkEntry", "Outcome", "network"]
@@ -57,6 +57,8 @@ class NetworkEntry:
     initiator: str | None = None
     target_id: str | None = None
     target_type: str | None = None
+    request_headers: Mapping[str, str] | None = None
+    response_headers: Mapping[str, str] | None = None
 
 
 def network(events: Iterable[StoredEvent], *, wanted: Collection[int]) -> list[NetworkEntry]:
@@ -96,6 +98,7 @@ def _asked(one: StoredEvent, request_id: str) -> NetworkEntry:
         initiator=words(one.data, "initiator"),
         target_id=words(one.data, "target"),
         target_type=words(one.data, "target_type"),
+        request_headers=texts(one.data, "headers"),
     )
 
 
@@ -110,14 +113,15 @@ def _told(entry: NetworkEntry, one: StoredEvent) -> NetworkEntry:
             from_cache=flag(one.data, "from_cache"),
             from_service_worker=flag(one.data, "from_service_worker"),
             remote_address=words(one.data, "remote_address"),
+            response_headers=texts(one.data, "headers"),
+            request_headers=texts(one.data, "request_headers") or entry.request_headers,
         )
         return replace(answered, outcome="redirected", duration=took, size=0) if flag(one.data, "redirect") else answered
     if one.type == EventType.NETWORK_FINISHED and flag(one.data, "unseen"):
         return replace(entry, outcome="unseen")
     if one.type == EventType.NETWORK_FINISHED:
-        return replace(
-            entry, outcome="cached" if entry.from_cache else "finished", duration=took, size=number(one.data, "size") or 0
-        )
+        size = None if one.data.get("size", 0) is None else number(one.data, "size") or 0  # a WebSocket's is not told
+        return replace(entry, outcome="cached" if entry.from_cache else "finished", duration=took, size=size)
     if one.type == EventType.DOWNLOAD_STARTED:
         return replace(entry, outcome="pending", duration=None, error=None, size=None)
     if one.type == EventType.DOWNLOAD_FINISHED:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from podium_protocol.events import MAX_BATCH, Event, EventType
+from podium_protocol.urls import without_credentials
 
 __all__ = ["Outbox"]
 
@@ -41,6 +42,7 @@ class Outbox:
             self._events.popleft()
             self._dropped += 1
         self._counter += 1
+        data = {name: _clean(value) for name, value in data.items()}
         event = Event.model_construct(counter=self._counter, type=kind, time=self._clock(), data=data, blob=blob)
         self._events.append(event)
         self.filled.set()
@@ -62,3 +64,12 @@ class Outbox:
             self._events.popleft()
         if not self._events:
             self.filled.clear()
+
+
+def _clean(value: Any) -> Any:
+    """Of every URL in it, wherever it came from, the user name and password left out."""
+    if isinstance(value, str):
+        return without_credentials(value) if "@" in value else value
+    if isinstance(value, dict):
+        return {name: _clean(one) for name, one in value.items()}
+    return [_clean(one) for one in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Console, network and page events, from every target's first line, as Podium's events.
+"""Network and page events, from every target's first line, as Podium's events. `console` and `websockets` do their own.
 
 The order on the browser's one socket is the order of the record. A request is known by its id browser-wide: a worker's script is
 requested on its parent's session and finished on its own, a frame that moves to a process of its own likewise.
@@ -8,19 +8,19 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
+from podium_agent.console import Console, recorded_url
+from podium_agent.headers import kept_headers
 from podium_agent.outbox import Outbox
 from podium_agent.targets import PAGE, Target, Targets
 from podium_agent.unseen import OpenRequests
+from podium_agent.websockets import WebSockets
 from podium_protocol.events import EventType
+from podium_protocol.urls import without_credentials
 
 __all__ = ["Recorder"]
 
-MAX_TEXT: Final = 10_000
-"""Characters kept of a console message, a URL or an exception."""
-MAX_DATA_URL: Final = 200
 MAX_TITLE: Final = 1000
 _BLANK: Final = ("", "about:blank")
-_LEVELS: Final = {"warning": "warning", "error": "error", "assert": "error", "debug": "debug", "info": "info"}
 
 
 class Recorder:
@@ -34,8 +34,6 @@ class Recorder:
         targets.opened.append(self._opened)
         targets.closed.append(self._closed)
         handlers = {
-            "Runtime.consoleAPICalled": self._console,
-            "Runtime.exceptionThrown": self._exception,
             "Network.requestWillBeSent": self._request,
             "Network.responseReceived": self._response,
             "Network.requestServedFromCache": self._from_cache,
@@ -49,8 +47,10 @@ class Recorder:
         }
         for name, handler in handlers.items():
             connection.on(name, handler)
+        Console(connection, self._add)
         self._cached: set[str] = set()
         self._requests = OpenRequests()
+        WebSockets(connection, self._add, self._requests)
 
     def _add(self, kind: EventType, session: str | None, data: dict[str, Any]) -> None:
         target = self._targets.of_session(session)
@@ -59,7 +59,11 @@ class Recorder:
 
     def note(self, target: Target) -> None:
         """Record that a target is there."""
-        data = {"url": _url(target.url), "opener": target.opener, "default_context": self._targets.in_default_context(target)}
+        data = {
+            "url": recorded_url(target.url),
+            "opener": target.opener,
+            "default_context": self._targets.in_default_context(target),
+        }
         self._add(EventType.PAGE_OPENED, target.session, data)
 
     def _opened(self, target: Target) -> None:
@@ -78,35 +82,12 @@ class Recorder:
         """Record the title that the session's page has at its end, where it is not the one that was recorded."""
         page = self._targets.page(None)
         if page is not None and title and title != page.recorded_title:
-            self._add(EventType.PAGE_TITLED, page.session, {"url": _url(page.url), "title": title[:MAX_TITLE]})
+            self._add(EventType.PAGE_TITLED, page.session, {"url": recorded_url(page.url), "title": title[:MAX_TITLE]})
 
     def _closed(self, target: Target) -> None:
         self._unseen(target, self._requests.closed(target.session))
-        data = {"target": target.id, "target_type": target.type, "url": _url(target.url)}
+        data = {"target": target.id, "target_type": target.type, "url": recorded_url(target.url)}
         self._outbox.add(EventType.PAGE_CLOSED, data)
-
-    def _console(self, params: Params, session: str | None) -> None:
-        frames = params.get("stackTrace", {}).get("callFrames") or [{}]
-        data = {
-            "level": _LEVELS.get(params["type"], "log"),
-            "kind": params["type"],
-            "text": " ".join(_text(argument) for argument in params["args"])[:MAX_TEXT],
-            "url": _url(frames[0].get("url", "")),
-            "line": frames[0].get("lineNumber"),
-        }
-        self._add(EventType.CONSOLE_MESSAGE, session, data)
-
-    def _exception(self, params: Params, session: str | None) -> None:
-        details = params["exceptionDetails"]
-        text = details.get("exception", {}).get("description") or details.get("text", "")
-        data = {
-            "level": "error",
-            "kind": "exception",
-            "text": text[:MAX_TEXT],
-            "url": _url(details.get("url", "")),
-            "line": details.get("lineNumber"),
-        }
-        self._add(EventType.CONSOLE_MESSAGE, session, data)
 
     def _request(self, params: Params, session: str | None) -> None:
         redirect = params.get("redirectResponse")
@@ -115,12 +96,13 @@ class Recorder:
         request = params["request"]
         data = {
             "request_id": params["requestId"],
-            "url": _url(request["url"]),
+            "url": recorded_url(request["url"]),
             "method": request["method"],
             "resource_type": params.get("type", "Other"),
-            "document_url": _url(params.get("documentURL", "")),
+            "document_url": recorded_url(params.get("documentURL", "")),
             "frame": params.get("frameId"),
             "initiator": params.get("initiator", {}).get("type"),
+            "headers": kept_headers(request["headers"]),
         }
         self._add(EventType.NETWORK_REQUEST, session, data)
         self._requests.sent(params, session)
@@ -168,12 +150,12 @@ class Recorder:
         target.crashed = False
         main = frame.get("parentId") is None and target.type == "page"
         if main:
-            target.url = frame["url"] + frame.get("urlFragment", "")
+            target.url = without_credentials(frame["url"] + frame.get("urlFragment", ""))
             target.frames = {frame["id"]: frame.get("securityOrigin", "")}
             target.recorded_title = ""
-        data = {"frame": frame["id"], "main": main, "url": _url(frame["url"]), "loader": frame.get("loaderId")}
+        data = {"frame": frame["id"], "main": main, "url": recorded_url(frame["url"]), "loader": frame.get("loaderId")}
         if "unreachableUrl" in frame:
-            data["unreachable"] = _url(frame["unreachableUrl"])
+            data["unreachable"] = recorded_url(frame["unreachableUrl"])
         if main:
             data["cause"] = self._cause(target)
         self._add(EventType.PAGE_NAVIGATED, session, data)
@@ -186,9 +168,9 @@ class Recorder:
             return
         main = target.id == params["frameId"]  # a page's main frame carries its target's id
         if main:
-            target.url = params["url"]
+            target.url = without_credentials(params["url"])
             target.recorded_title = ""
-        data = {"frame": params["frameId"], "main": main, "url": _url(params["url"]), "same_document": True}
+        data = {"frame": params["frameId"], "main": main, "url": recorded_url(params["url"]), "same_document": True}
         self._add(EventType.PAGE_NAVIGATED, session, data)
 
     def _lifecycle(self, params: Params, session: str | None) -> None:
@@ -197,8 +179,8 @@ class Recorder:
             return
 
         def loaded(answer: Params) -> None:
-            target.title = target.recorded_title = answer["targetInfo"]["title"]
-            data = {"url": _url(target.url), "title": target.title[:MAX_TITLE], "loader": params["loaderId"]}
+            target.title = target.recorded_title = without_credentials(answer["targetInfo"]["title"])
+            data = {"url": recorded_url(target.url), "title": target.title[:MAX_TITLE], "loader": params["loaderId"]}
             self._add(EventType.PAGE_LOADED, session, data)
 
         # Chromium tells of new URLs by itself, but not of titles.
@@ -214,31 +196,17 @@ class Recorder:
         if target is None or target.type != "page":  # workers end with this event in a normal end, too
             return
         target.crashed = True
-        self._add(EventType.PAGE_CRASHED, session, {"url": _url(target.url)})
+        self._add(EventType.PAGE_CRASHED, session, {"url": recorded_url(target.url)})
 
 
 def _response(request_id: str, response: dict[str, Any]) -> dict[str, Any]:
     return {
         "request_id": request_id,
-        "url": _url(response["url"]),
+        "url": recorded_url(response["url"]),
         "status": response["status"],
         "mime_type": response.get("mimeType", ""),
         "from_cache": bool(response.get("fromDiskCache") or response.get("fromPrefetchCache")),
         "from_service_worker": bool(response.get("fromServiceWorker")),
         "remote_address": response.get("remoteIPAddress"),
+        "headers": kept_headers(response.get("headers", {})),
     }
-
-
-def _url(url: str) -> str:
-    return url[:MAX_DATA_URL] if url.startswith("data:") else url[:MAX_TEXT]
-
-
-def _text(argument: dict[str, Any]) -> str:
-    if "value" in argument:
-        value = argument["value"]
-        return value if isinstance(value, str) else _json(value)
-    return str(argument.get("unserializableValue") or argument.get("description") or argument.get("type", ""))
-
-
-def _json(value: object) -> str:
-    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if isinstance(value, bool | None) else str(value)

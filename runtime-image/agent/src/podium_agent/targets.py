@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
+from podium_protocol.urls import without_credentials
 
 __all__ = ["PAGE", "Preparation", "Target", "Targets"]
 
@@ -41,7 +42,7 @@ Preparation = Callable[["Target"], list[tuple[str, Params]]]
 
 @dataclass(slots=True, eq=False)
 class Target:
-    """One attached target. `session` is ours; `url` and `title` follow what Chromium says of it."""
+    """One attached target. `session` is ours; `url` and `title` follow what Chromium says of it, without user name and password."""
 
     id: str
     session: str
@@ -134,8 +135,8 @@ class Targets:
             id=info["targetId"],
             session=params["sessionId"],
             type=info["type"],
-            url=info["url"],
-            title=info.get("title", ""),
+            url=without_credentials(info["url"]),
+            title=without_credentials(info.get("title", "")),
             context=info.get("browserContextId"),
             opener=info.get("openerId"),
             parent=parent,
@@ -164,6 +165,8 @@ class Targets:
         if not target.ours:
             post("Runtime.enable", None, target.session)
             post("Network.enable", _NO_BODIES, target.session)
+            post("Log.enable", None, target.session)
+            post("Audits.enable", None, target.session)
         if target.has_frames:
             post("Page.enable", None, target.session)
             post("Page.setLifecycleEventsEnabled", {"enabled": True}, target.session)
@@ -188,4 +191,4 @@ class Targets:
         info = params["targetInfo"]
         target = self._by_id.get(info["targetId"])
         if target is not None:
-            target.url, target.title = info["url"], info.get("title", "")
+            target.url, target.title = without_credentials(info["url"]), without_credentials(info.get("title", ""))

@@ -31,9 +31,9 @@ class OpenRequests:
         if len(self._open) > MOST:
             del self._open[next(iter(self._open))]
 
-    def over(self, request_id: str) -> None:
-        """It ended, one way or the other."""
-        self._open.pop(request_id, None)
+    def over(self, request_id: str) -> bool:
+        """It ended, one way or the other. Whether it was still under way."""
+        return self._open.pop(request_id, None) is not None
 
     def left(self, session: str | None, *, frame: str | None, loader: str) -> list[str]:
         """A frame (all frames without one) shows another document: what the earlier one has left open."""

@@ -1,11 +1,12 @@
 """Structured logs: one JSON object a line on stderr, an event's name and its fields.
 
-Messages are event names (`session_ready`), facts go in `extra`. Nothing here ever sees a query string or a header, and a field
-whose name says that it is a secret is not printed.
+Messages are event names (`session_ready`), facts go in `extra`. Of a URL, wherever in a line it stands, neither user name and
+password nor query and fragment are printed, nor is a field whose name says that it is a secret.
 """
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Final
@@ -13,6 +14,9 @@ from typing import Final
 __all__ = ["configure"]
 
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+# Scheme, credentials up to the last @ of the authority, authority and path, then what is left out.
+_URL: Final = re.compile(r"([a-z][a-z0-9+.\-]*:[/\\]{2,})(?:[^\s/\\?#]*@)?([^\s?#\"'<>]*)(?:[?#][^\s\"'<>]*)?", re.IGNORECASE)
+_DATA_URL: Final = re.compile(r"(\bdata:[^\s,]*),[^\s\"'<>]*", re.IGNORECASE)
 _SECRET: Final = ("token", "secret", "password", "authorization", "api_key", "cookie")
 
 
@@ -26,10 +30,19 @@ class _JsonFormatter(logging.Formatter):
         }
         for name, value in record.__dict__.items():
             if name not in _STANDARD:
-                entry[name] = "…" if any(word in name.lower() for word in _SECRET) else value
+                entry[name] = "…" if any(word in name.lower() for word in _SECRET) else _printable(value)
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+            entry["exception"] = _printable(self.formatException(record.exc_info))
         return json.dumps(entry, default=str, ensure_ascii=False)
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str):
+        value = _URL.sub(r"\1\2", value) if "://" in value or ":\\" in value else value
+        return _DATA_URL.sub(r"\1,…", value) if "data:" in value.lower() else value
+    if isinstance(value, list | tuple):
+        return [_printable(one) for one in value]
+    return {name: _printable(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 class _NotADenial(logging.Filter):

@@ -63,7 +63,11 @@ class ConsoleView(_Entry):
     level: str = Field(examples=["log"])
     message: str = Field(examples=["Page loaded"])
     timestamp: Time
-    kind: str = Field(description="The console's method, or `exception` for an error nothing caught.", examples=["log"])
+    kind: str = Field(
+        description="The console's method, `exception` for an error nothing caught, or of the browser's own message its source"
+        " (`network`, `security`, `deprecation`, …).",
+        examples=["log"],
+    )
     url: str | None = Field(default=None, description="The script.")
     line: int | None = Field(default=None, description="Its line, from 0.")
     target_id: str | None = Field(default=None, description="The tab, frame or worker.")
@@ -86,7 +90,9 @@ class NetworkView(_Entry):
     timestamp: Time
     status: int | None = Field(description="HTTP status; null where no answer came.", examples=[200])
     duration: int | None = Field(description="Milliseconds until its end; null where that was not heard of (yet).", examples=[150])
-    size: int | None = Field(description="Bytes over the network, headers included; 0 from a cache.", examples=[4096])
+    size: int | None = Field(
+        description="Bytes over the network, headers included; 0 from a cache, null of a WebSocket.", examples=[4096]
+    )
     outcome: Outcome = Field(
         description="`cached` never reached the network, `blocked` was never sent, `canceled` nobody wanted any more; how `unseen`"
         " ended nobody heard: its page was left (a beacon), or its session is over. What became a download is told like the rest.",
@@ -106,6 +112,16 @@ class NetworkView(_Entry):
     initiator: str | None = Field(default=None, description="What caused it: parser, script, preload, other.")
     target_id: str | None = Field(default=None, description="The tab, frame or worker.")
     target_type: str | None = Field(default=None, examples=["page"])
+    request_headers: dict[str, str] | None = Field(
+        default=None,
+        description="As the page sent them; the value of one that carries credentials (Cookie, Authorization, …) is `[redacted]`.",
+        examples=[{"Accept": "*/*"}],
+    )
+    response_headers: dict[str, str] | None = Field(
+        default=None,
+        description="Of the answer, in the same way.",
+        examples=[{"Content-Type": "application/json"}],
+    )
 
 
 class NetworkList(_Page):

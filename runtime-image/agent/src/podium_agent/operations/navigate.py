@@ -9,6 +9,7 @@ from podium_agent.operations.pages import Page, Pages
 from podium_agent.targets import Targets
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.operations import Navigate, Navigated
+from podium_protocol.urls import bare_url, shown_url, without_credentials
 
 __all__ = ["Navigator"]
 
@@ -85,12 +86,12 @@ class Navigator:
         if answer.get("isDownload"):
             return Navigated(page=page.target.id, frame_id=frame, url=page.target.url, download=True)
         if failure:
-            raise AgentError(AgentErrorCode.NAVIGATION_FAILED, f"{url[:200]}: {failure}", error=failure)
+            raise AgentError(AgentErrorCode.NAVIGATION_FAILED, f"{shown_url(url)}: {failure}", error=failure)
         if "loaderId" not in answer:  # the same document, another fragment
-            return Navigated(page=page.target.id, frame_id=frame, url=await page.within(watch.moved))
+            return Navigated(page=page.target.id, frame_id=frame, url=without_credentials(await page.within(watch.moved)))
         watch.ask(answer["loaderId"])
         status = self._statuses.pop(await page.within(watch.loaded), None)
-        return Navigated(page=page.target.id, frame_id=frame, url=page.target.url or url, status=status)
+        return Navigated(page=page.target.id, frame_id=frame, url=page.target.url or bare_url(url), status=status)
 
     def _navigated(self, params: Params, _: str | None) -> None:
         frame = params["frame"]
@@ -109,7 +110,7 @@ class Navigator:
             return await page.command("Page.navigate", {"url": url, "transitionType": "typed"})
         except CdpError as error:
             if "invalid URL" in error.message:
-                raise AgentError(AgentErrorCode.INVALID_REQUEST, f"{url[:200]!r} is not a URL") from error
+                raise AgentError(AgentErrorCode.INVALID_REQUEST, f"{shown_url(url)!r} is not a URL") from error
             raise
         except (CdpTimeout, asyncio.CancelledError):
             # No answer to show. Until this is over, the page that is still there answers nothing.
