@@ -1,14 +1,21 @@
 """Downloads end up as artifacts with their names and bytes, whatever a client asks the browser to do with them."""
 
+import asyncio
+import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright
 from starlette.types import Receive, Scope, Send
 
+from podium_agent.files import open_regular
+from podium_agent.folder import SessionFolder
 from podium_system.splice import Target, splice_of
 from support.agent import Agent
+from support.cdp import RawClient
 from support.inline import Inline
 from support.receiver import Artifact
 from support.serving import serving
@@ -91,6 +98,132 @@ async def test_a_client_with_a_folder_of_its_own_gets_its_event_and_we_get_the_b
             await private.click("#it")
         assert (await expected.value).suggested_filename == "private.txt"
         assert (await published(agent, "private.txt")).content == b"content of private.txt\n"
+
+
+LINKS = {
+    "blob": "it.href = URL.createObjectURL(new Blob([BODY]))",
+    "data": "it.href = 'data:text/plain,' + encodeURIComponent(BODY)",
+    "attribute": "it.href = '/download/made?body=' + encodeURIComponent(BODY)",
+}
+FOLDERS = {
+    "one that Chromium makes": ("allow", "{home}/made/below"),
+    "one that Chromium makes, named by id": ("allowAndName", "{home}/named"),
+    "one that its user may not enter": ("allow", "{shut}"),
+    "one that cannot be made": ("allowAndName", "/proc/none/of/this"),
+    "no folder at all": ("default", None),
+}
+
+
+@pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
+@pytest.mark.parametrize(("behavior", "path"), FOLDERS.values(), ids=FOLDERS)
+async def test_whatever_folder_a_client_names_later_the_bytes_are_an_artifact(
+    agent: Agent, site: Inline, tmp_path: Path, behavior: str, path: str | None, link: str
+):
+    tmp_path.chmod(0o700)
+    name = f"{tmp_path.name}.txt"
+    html = f"<a id=it download='{name}'>it</a>"
+    await agent.navigate(site.page(html))
+    async with agent.client() as client:
+        await client.command("Browser.getVersion")
+        params = {"behavior": behavior, "eventsEnabled": True}
+        if path is not None:
+            params["downloadPath"] = path.format(home=agent.folder / "home", shut=tmp_path)
+        await client.command("Browser.setDownloadBehavior", params)
+        await folder_asserted(client)
+        await client.evaluate(f"const BODY = 'made here, ' + {name!r}; {link}; it.click()", on=site.page(html))
+        assert (await published(agent, name)).content == f"made here, {name}".encode()
+
+
+async def folder_asserted(client: RawClient) -> None:
+    """A client that thinks for a moment before it goes on, as all of them do: twenty questions, one after the other."""
+    for _ in range(20):
+        await client.command("Target.getTargets")
+        await asyncio.sleep(0.01)
+
+
+async def test_two_downloads_of_one_name_into_a_clients_folder_are_two_artifacts(agent: Agent, site: Inline):
+    await agent.navigate(site.page("<a id=it download='same.txt'>it</a>"))
+    async with agent.client() as client:
+        params = {"behavior": "allow", "downloadPath": str(agent.folder / "home" / "same")}
+        await client.command("Browser.setDownloadBehavior", params)
+        for body in ("first", "second one"):
+            await client.evaluate(
+                f"it.href = URL.createObjectURL(new Blob([{body!r}])); it.click()",
+                on=site.page("<a id=it download='same.txt'>it</a>"),
+            )
+        receiver = agent.receiver
+        both = await eventually(
+            lambda: found if len(found := [one for one in receiver.artifacts if one.name == "same.txt"]) == 2 else [], what="both"
+        )
+        assert sorted(one.content for one in both) == [b"first", b"second one"]
+
+
+async def test_what_lies_under_a_downloads_name_is_not_followed(tmp_path: Path):
+    precious = tmp_path / "precious"
+    precious.write_text("of somebody else")
+    link, below = tmp_path / "link", tmp_path / "folder"
+    link.symlink_to(precious)
+    below.symlink_to(tmp_path)
+    with pytest.raises(OSError, match="symbolic links"):
+        open_regular(link, owner=None)
+    with pytest.raises(NotADirectoryError):
+        open_regular(below / "precious", owner=None)
+    with pytest.raises(PermissionError):
+        open_regular(precious, owner=os.geteuid() + 1)
+    with pytest.raises(PermissionError):
+        open_regular(tmp_path, owner=None)
+    descriptor = open_regular(precious, owner=None)
+    assert os.read(descriptor, 100) == b"of somebody else"
+    os.close(descriptor)
+
+
+async def test_a_folder_swapped_for_a_link_costs_nobody_a_file(tmp_path: Path):
+    folder = SessionFolder(tmp_path / "session", None)
+    folder.make()
+    precious = tmp_path / "elsewhere" / "precious"
+    precious.parent.mkdir()
+    precious.write_text("of somebody else")
+    folder.downloads.rename(tmp_path / "session" / "moved")
+    folder.downloads.symlink_to(precious.parent)
+    with pytest.raises(FileNotFoundError):
+        os.unlink("precious", dir_fd=folder.downloads_descriptor)
+    assert precious.exists()
+    folder.remove()
+
+
+ODD = {
+    "nothing in it": ("empty.txt", 0),
+    "no name": ("", 3),
+    "slashes": ("a/b\\c.txt", 3),
+    "letters": ("отчёт 報告 👟.txt", 3),
+    "dots": ("..", 3),
+    "a hidden one": (".hidden", 3),
+    "a very long name": ("n" * 400 + ".txt", 3),
+}
+
+
+@pytest.mark.parametrize(("name", "size"), ODD.values(), ids=ODD)
+async def test_odd_downloads_are_artifacts_too(agent: Agent, site: Inline, name: str, size: int):
+    await agent.navigate(site.page("<a id=it>it</a>"))
+    before = len(agent.receiver.of("download.finished"))
+    script = f"it.download = {json.dumps(name)}; it.href = URL.createObjectURL(new Blob(['x'.repeat({size})])); it.click()"
+    await agent.evaluate(script)
+    (finished,) = await eventually(lambda: agent.receiver.of("download.finished")[before:], what="its end")
+    assert (finished.data["state"], finished.data["size"]) == ("completed", size)
+    (artifact,) = [one for one in agent.receiver.artifacts if one.id == finished.blob]
+    assert len(artifact.content) == size
+
+
+async def test_a_client_that_leaves_in_the_middle_changes_nothing(agent: Agent, site: Inline):
+    url = site.page("<a id=it download='left.bin'>it</a>")
+    await agent.navigate(url)
+    async with agent.client() as client:
+        params = {"behavior": "allowAndName", "downloadPath": str(agent.folder / "home" / "left")}
+        await client.command("Browser.setDownloadBehavior", params)
+        await client.evaluate("it.href = URL.createObjectURL(new Blob([new Uint8Array(30_000_000)])); it.click()", on=url)
+    assert len((await published(agent, "left.bin")).content) == 30_000_000
+    await agent.evaluate("it.download = 'after.bin'; it.href = URL.createObjectURL(new Blob(['after'])); it.click()")
+    assert (await published(agent, "after.bin")).content == b"after"
 
 
 async def test_a_gateway_that_refuses_at_first_gets_it_later(agent: Agent, site: Inline):

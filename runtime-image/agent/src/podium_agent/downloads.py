@@ -1,20 +1,24 @@
-"""Downloads: into our folder whatever a client asks for, and from there to the gateway as artifacts.
+"""Downloads: each that completes goes to the gateway as an artifact, from wherever the browser put it.
 
-Playwright points `Browser.setDownloadBehavior` at a folder of its own machine when it connects, and whoever set it last wins.
-So it is set again after a client attaches, for each context a client makes, and when a document is requested: a download begins
-as one, 12 ms before `downloadWillBegin` here. The client's own events still fire.
+Whoever set `Browser.setDownloadBehavior` last wins, and clients may do so at any time, Playwright with a folder of its own machine
+whenever it connects or makes a context. Chromium says where a file was completed (`filePath`), and there it is read. Into a folder
+that its user may not write to it would write nothing, so ours is set again after all that a client sends, and when a document is
+requested: a download may begin as one, 12 ms before `downloadWillBegin` here. The client's own events fire all the same.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
-import stat
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.courier import Courier, DeliveryError
+from podium_agent.files import open_regular
 from podium_agent.folder import SessionFolder
 from podium_agent.outbox import Outbox
 from podium_agent.targets import Target, Targets
@@ -24,8 +28,9 @@ __all__ = ["Downloads"]
 
 log = logging.getLogger(__name__)
 
-# Seconds after a client's attachment at which its own choice of folder is replaced: Playwright makes it within 50 ms.
-_REASSERT_AFTER: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
+LOOK: Final = 0.05
+"""Seconds between looks at whether clients have sent something; one is a sum of a few numbers."""
+_GUID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 UPLOADS: Final = 2
 """Uploads at a time: more would only take turns on one disk."""
 TRIES: Final = 4
@@ -40,6 +45,8 @@ class _Download:
     target: str | None
     request: str | None = None
     """The request that became it, where that is known."""
+    file: int | None = None
+    """Its bytes, held open where another download may take its name."""
 
 
 class Downloads:
@@ -76,21 +83,28 @@ class Downloads:
             params["browserContextId"] = context
         self._connection.post("Browser.setDownloadBehavior", params)
 
-    def client_attached(self) -> None:
-        """A client may set a folder of its own now."""
-        loop = asyncio.get_running_loop()
-        for delay in _REASSERT_AFTER:
-            loop.call_later(delay, self._assert_all)
+    def client_left(self) -> None:
+        """Chromium goes back to its own default for what that client had set."""
+        self._assert_all()
 
-    async def run(self, courier: Courier) -> None:
-        """Publish finished downloads."""
+    async def run(self, courier: Courier, traffic: Callable[[], int]) -> None:
+        """Publish finished downloads, and keep our folder the one they go to; `traffic` counts what clients send and get."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._stay_asserted(traffic), name="downloads-folder")
             for number in range(UPLOADS):
                 group.create_task(self._publish_all(courier), name=f"downloads-{number}")
 
     async def drain(self) -> None:
         """Wait until `run` has published all that has finished; the caller bounds the time."""
         await self._finished.join()
+
+    async def _stay_asserted(self, traffic: Callable[[], int]) -> None:
+        seen = traffic()
+        while True:
+            await asyncio.sleep(LOOK)
+            if (now := traffic()) != seen:
+                seen = now
+                self._assert_all()
 
     def _assert_all(self) -> None:
         for context in {target.context for target in self._targets.pages}:
@@ -112,6 +126,8 @@ class Downloads:
             self._documents[frame] = (params["response"]["url"], params["requestId"])
 
     def _will_begin(self, params: Params, _: str | None) -> None:
+        if _GUID.fullmatch(params["guid"]) is None:  # it names an artifact, and a file in our folder
+            return
         url, request = self._documents.pop(params.get("frameId", ""), ("", ""))
         mine = request if url == params["url"] else None
         download = _Download(params["url"], params["suggestedFilename"], params.get("frameId"), mine)
@@ -124,14 +140,32 @@ class Downloads:
         guid, state = params["guid"], params["state"]
         if state == "inProgress" or guid not in self._begun:
             return
-        if state == "completed" and not self._finished.full():
-            self._finished.put_nowait(guid)
-            return
-        self._finish(guid, state="canceled")
+        if state != "completed":
+            self._finish(guid, state="canceled")
+        elif self._finished.full():
+            self._finish(guid, state="undelivered")
+        else:
+            self._completed(guid, params.get("filePath"))
+
+    def _completed(self, guid: str, path: str | None) -> None:
+        if path is not None and PurePosixPath(path) != PurePosixPath(self._folder.downloads / guid):
+            # Where a client wanted it. The next download may replace it under that name.
+            try:
+                self._begun[guid].file = open_regular(PurePosixPath(path), owner=self._folder.uid)
+            except OSError as error:
+                self._lost(guid, error)
+                return
+        self._finished.put_nowait(guid)
+
+    def _lost(self, guid: str, error: OSError) -> None:
+        log.warning("download_not_found", extra={"download": guid, "error": error.strerror or type(error).__name__})
+        self._finish(guid, state="lost")
 
     def _finish(self, guid: str, **result: object) -> None:
         download = self._begun.pop(guid, None)
         if download is not None:
+            if download.file is not None:
+                os.close(download.file)
             data = {"download": guid, "name": download.name, "url": download.url[:10_000], **result}
             data |= {"request_id": download.request} if download.request else {}
             blob = guid if result.get("state") == "completed" else None
@@ -152,24 +186,27 @@ class Downloads:
                 size = os.fstat(descriptor).st_size
                 await courier.publish(guid, descriptor, kind="download", name=self._begun[guid].name)
             except OSError as error:
-                # Playwright's folder won after all: the bytes are where that client asked for them, or nowhere.
-                log.warning("download_not_found", extra={"download": guid, "error": str(error)})
-                self._finish(guid, state="lost")
+                self._lost(guid, error)
                 return
             except DeliveryError as error:
                 log.warning("download_not_delivered", extra={"download": guid, "error": str(error), "tried": tried + 1})
                 await asyncio.sleep(0.5 * 2**tried)
             else:
+                self._remove(guid)
                 self._finish(guid, state="completed", size=size)
-                (self._folder.downloads / guid).unlink(missing_ok=True)
                 return
         self._finish(guid, state="undelivered")
 
     def _open(self, guid: str) -> int:
-        # The folder is the browser's: what lies there under a download's name may be a link to a file of root's.
-        descriptor = os.open(self._folder.downloads / os.path.basename(guid), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode) or (self._folder.uid is not None and about.st_uid != self._folder.uid):
-            os.close(descriptor)
-            raise OSError("not a file of the browser's")
+        held = self._begun[guid].file
+        if held is None:
+            return open_regular(guid, owner=self._folder.uid, folder=self._folder.downloads_descriptor)
+        descriptor = os.dup(held)  # one more for each attempt, which closes it
+        os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
+
+    def _remove(self, guid: str) -> None:
+        # In the very folder that was made, whose owner may have put a link under its name. A client's folder keeps its file.
+        if self._begun[guid].file is None:
+            with contextlib.suppress(OSError):
+                os.unlink(guid, dir_fd=self._folder.downloads_descriptor)

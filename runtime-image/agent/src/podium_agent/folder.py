@@ -24,6 +24,7 @@ class SessionFolder:
         self.display = root / "display"
         """Number of our X display, for whoever cleans up after an agent that was killed."""
         self.vnc_socket = root / "vnc.sock"
+        self._downloads: int | None = None
 
     def make(self) -> None:
         """Create it; a folder that is there already is not ours and raises `FileExistsError`."""
@@ -31,8 +32,17 @@ class SessionFolder:
         self.root.mkdir(mode=0o700)
         for folder in (self.profile, self.home, self.tmp, self.downloads):
             folder.mkdir(mode=0o700)
+        self._downloads = os.open(self.downloads, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+        for folder in (self.profile, self.home, self.tmp, self.downloads):
             self.own(folder)
         self.own(self.root)
+
+    @property
+    def downloads_descriptor(self) -> int:
+        """The folder of downloads itself, whatever its owner puts under its name later."""
+        if self._downloads is None:
+            self._downloads = os.open(self.downloads, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+        return self._downloads
 
     def own(self, path: Path) -> None:
         """Give a path inside to the browser's user."""
@@ -60,6 +70,9 @@ class SessionFolder:
 
     def remove(self) -> None:
         """Take everything away; what a dying process still writes is tried once more."""
+        if self._downloads is not None:
+            os.close(self._downloads)
+            self._downloads = None
         for last in (False, True):
             shutil.rmtree(self.root, ignore_errors=not last)
             if not self.root.exists():

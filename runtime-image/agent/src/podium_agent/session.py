@@ -16,6 +16,7 @@ from podium_protocol.events import EventType
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import AgentStatus, AttachRequest, BindRequest, Destinations, DisconnectPolicy
 from podium_protocol.signing import SignedFor
+from podium_protocol.urls import without_credentials
 
 __all__ = ["Session"]
 
@@ -95,7 +96,7 @@ class Session:
             browser.connection.post("Page.navigate", {"url": request.start_url}, page.session)
         if self._courier is not None:
             self._own(self._courier.run(), "courier")
-            self._own(browser.downloads.run(self._courier), "downloads")
+            self._own(browser.downloads.run(self._courier, self._traffic), "downloads")
             if self._saves:
                 self._own(browser.saver.run(self._courier), "saver")
         self.changed.set()
@@ -162,7 +163,7 @@ class Session:
             # A page may have closed meanwhile; only silence says something of the browser.
             return self.status().model_copy(update={"responsive": not isinstance(error, CdpTimeout | CdpClosed)})
         if page is not None:
-            page.title = answer["targetInfo"]["title"]
+            page.title = without_credentials(answer["targetInfo"]["title"])
         return self.status()
 
     def touch(self) -> None:
@@ -172,8 +173,6 @@ class Session:
     def connected(self, kind: str) -> None:
         """A `cdp` or `vnc` tunnel opened."""
         self.browser.activity.opened(kind, asyncio.get_running_loop().time())
-        if kind == "cdp":
-            self.browser.downloads.client_attached()
         self._connection_event(EventType.CONNECTION_OPENED, kind)
 
     def disconnected(self, kind: str) -> None:
@@ -181,6 +180,7 @@ class Session:
         self.browser.activity.closed(kind, asyncio.get_running_loop().time())
         if kind == "cdp":
             self.browser.saver.want()
+            self.browser.downloads.client_left()
             self.browser.dialogs.client_left()
         self._connection_event(EventType.CONNECTION_CLOSED, kind)
 
