@@ -17,6 +17,8 @@ from podium_agent.display import Display
 from podium_agent.downloads import Downloads
 from podium_agent.errors import AgentError
 from podium_agent.folder import SessionFolder
+from podium_agent.front import Front
+from podium_agent.last_page import LastPage
 from podium_agent.operations.act import Actor
 from podium_agent.operations.location import Location
 from podium_agent.operations.navigate import Navigator
@@ -68,7 +70,9 @@ class Browser:
         self.dialogs = Dialogs(connection, self.targets, self.outbox, attended=self.attended)
         self.downloads = Downloads(connection, self.targets, self.outbox, folder=folder, attended=self.attended)
         self.saver = Saver(connection, self.targets, clock)
-        self.pages = Pages(connection, self.targets, self.dialogs)
+        self.front = Front(connection, self.targets, focus=None)
+        self.last_page = LastPage(connection, self.targets)
+        self.pages = Pages(connection, self.targets, self.dialogs, self.front)
         self.navigator = Navigator(connection, self.pages, self.targets)
         self.world = World(self.targets)
         self.reader = Reader(self.pages, self.world)
@@ -137,6 +141,7 @@ class Browser:
         page = self.targets.page(None)
         if page is None:
             page = await self.pages.open()
+        self.last_page.viewport = viewport
         self._settling = asyncio.create_task(self._settle(page, viewport), name="settle")
 
     async def _settle(self, page: Target, viewport: Viewport) -> None:
@@ -152,6 +157,7 @@ class Browser:
         if self._settling is not None:
             self._settling.cancel()
             await asyncio.gather(self._settling, return_exceptions=True)
+        await self.last_page.stop()
         if self.chromium.process.returncode is None:
             with contextlib.suppress(AgentError, TimeoutError):
                 await self.connection.command("Browser.close", limit=CLOSE_LIMIT)

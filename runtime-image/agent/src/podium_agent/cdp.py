@@ -48,7 +48,7 @@ class CdpConnection(asyncio.Protocol):
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self._answers: dict[int, tuple[str, asyncio.Future[Params]]] = {}
-        self._thens: dict[int, tuple[str, Callable[[Params], None]]] = {}
+        self._thens: dict[int, tuple[str, Callable[[Params], None] | None, Callable[[], None] | None]] = {}
         self._handlers: dict[str, list[EventHandler]] = {}
         self._last_id = 0
         self._fragments: list[bytes] = []
@@ -75,13 +75,17 @@ class CdpConnection(asyncio.Protocol):
         session: str | None = None,
         *,
         then: Callable[[Params], None] | None = None,
+        after: Callable[[], None] | None = None,
     ) -> None:
-        """Send a command and wait for nothing; its result, if it has one, goes to `then`, in its order among the events."""
+        """Send a command and wait for nothing; its result, if it has one, goes to `then`, in its order among the events.
+
+        `after` is called behind it, also when the answer is an error.
+        """
         if not self._sendable:
             return
         number = self._send(method, params, session)
-        if then is not None:
-            self._thens[number] = (method, then)
+        if then is not None or after is not None:
+            self._thens[number] = (method, then, after)
 
     async def command(
         self, method: str, params: Params | None = None, *, session: str | None = None, limit: float = COMMAND_LIMIT
@@ -212,8 +216,11 @@ class CdpConnection(asyncio.Protocol):
 
     def _answer(self, message: Params) -> None:
         if (waiting := self._thens.pop(message["id"], None)) is not None:
-            if "error" not in message:
-                self._tell(*waiting, message.get("result", {}))
+            method, then, after = waiting
+            if then is not None and "error" not in message:
+                self._tell(method, then, message.get("result", {}))
+            if after is not None:
+                self._tell(method, after)
             return
         method, answer = self._answers.pop(message["id"], ("", None))
         if answer is None or answer.done():

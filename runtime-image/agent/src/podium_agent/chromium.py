@@ -59,6 +59,8 @@ FLAGS: Final = (
     "--allow-pre-commit-input",
     "--force-color-profile=srgb",
     "--window-position=0,0",
+    # A client, a page or a person that closes the last page closes no session.
+    "--keep-alive-for-test",
     # There is no GPU behind Xvfb, and WebGL is absent with or without this; without it the GPU process holds 50 MiB more and
     # a screenshot takes 48 ms instead of 37.
     "--disable-gpu",

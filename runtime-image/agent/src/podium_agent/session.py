@@ -128,6 +128,7 @@ class Session:
         for target in browser.targets.pages:
             browser.recorder.note(target)
             if context.viewport is not None:
+                browser.last_page.viewport = context.viewport
                 await set_viewport(browser.connection, target, context.viewport)
             await browser.targets.settled(target)
 
@@ -155,7 +156,7 @@ class Session:
 
     async def looked(self) -> AgentStatus:
         """The status after a question to the browser: does it answer, and what is its page's title now."""
-        page = self.browser.targets.page(None)
+        page = await self.browser.front.page(None)
         asked = {} if page is None else {"targetId": page.id}
         try:
             answer = await self.browser.connection.command("Target.getTargetInfo", asked, limit=TITLE_LIMIT)

@@ -8,14 +8,14 @@ and repeats everything.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_protocol.urls import without_credentials
 
-__all__ = ["PAGE", "Preparation", "Target", "Targets"]
+__all__ = ["PAGE", "TAB", "Preparation", "Target", "Targets"]
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,9 @@ _CHILD_AUTO_ATTACH: Final[Params] = {
 _NO_BODIES: Final[Params] = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0, "maxPostDataSize": 0}
 
 PAGE: Final = "page"
+TAB: Final = "tab"
+RESUME_LIMIT: Final = 10.0
+"""Seconds for a popup to answer before it is let go all the same."""
 _WITH_FRAMES: Final = frozenset({PAGE, "iframe"})
 
 Preparation = Callable[["Target"], list[tuple[str, Params]]]
@@ -74,7 +77,12 @@ class Targets:
         self._connection = connection
         self._by_session: dict[str, Target] = {}
         self._by_id: dict[str, Target] = {}
-        self._active: str | None = None
+        self._recent: dict[str, None] = {}
+        """Pages as they were last in front, the latest one at the end."""
+        self.tabs: dict[str, str | None] = {}
+        """Sessions of ours with tabs, which are there for a moment only: the page in each."""
+        self.opening: asyncio.Task[None] | None = None
+        """A blank page on its way, in place of the last one."""
         self.default_context: str | None = None
         self.preparations: list[Preparation] = []
         self.opened: list[Callable[[Target], None]] = []
@@ -103,7 +111,7 @@ class Targets:
 
     def page(self, target_id: str | None) -> Target | None:
         """The page of that id, or the active one."""
-        found = self._by_id.get(target_id or self._active or "")
+        found = self._by_id.get(target_id or next(reversed(self._recent), ""))
         return found if found is not None and found.type == PAGE and not found.ours else None
 
     def of_session(self, session: str | None) -> Target | None:
@@ -112,7 +120,18 @@ class Targets:
 
     def activate(self, target: Target) -> None:
         """Operations without a page mean this one from now on."""
-        self._active = target.id
+        self._recent.pop(target.id, None)
+        if target.id in self._by_id:
+            self._recent[target.id] = None
+
+    def in_order(self, ids: Collection[str]) -> list[Target]:
+        """Those pages, the one that was in front last at the end."""
+        return [self._by_id[each] for each in self._recent if each in ids]
+
+    def left_tabs(self) -> list[str]:
+        """The sessions with tabs, to be detached from; none is known any more."""
+        left, self.tabs = list(self.tabs), {}
+        return left
 
     def in_default_context(self, target: Target) -> bool:
         """Whether it shares the session's own cookies, and not a context that a client made."""
@@ -131,6 +150,12 @@ class Targets:
 
     def _attached(self, params: Params, parent: str | None) -> None:
         info: dict[str, Any] = params["targetInfo"]
+        if info["type"] == TAB:
+            self.tabs[params["sessionId"]] = None
+            return
+        if parent is not None and parent in self.tabs:
+            self.tabs[parent] = info["targetId"]
+            return
         target = Target(
             id=info["targetId"],
             session=params["sessionId"],
@@ -149,14 +174,31 @@ class Targets:
         if target.type == PAGE and not target.ours:
             if self.default_context is None:
                 self.default_context = target.context
-            self._active = target.id
+            self.activate(target)
         self._prepare(target)
         try:
             if not target.ours:
                 for listener in self.opened:
                     listener(target)
         finally:  # last, so that what listeners ask of it is answered before its first script; a listener that fails stops no page
+            self._let_go(target)
+
+    def _let_go(self, target: Target) -> None:
+        def resume() -> None:
             self._connection.post("Runtime.runIfWaitingForDebugger", None, target.session)
+
+        if target.opener is None:
+            resume()
+            return
+        # A popup of its opener's process runs when all who wait for it have let it go, but only those count that its renderer
+        # knows of. Asked for at once, it would run before a client beside us has set anything (0 of 10; so 10 of 10).
+        late = asyncio.get_running_loop().call_later(RESUME_LIMIT, resume)
+
+        def answered() -> None:
+            late.cancel()
+            resume()
+
+        self._connection.post("Page.getFrameTree", None, target.session, after=answered)
 
     def _prepare(self, target: Target) -> None:
         post = self._connection.post
@@ -180,9 +222,7 @@ class Targets:
             return
         if self._by_id.get(target.id) is target:
             del self._by_id[target.id]
-        if self._active == target.id:
-            pages = self.pages
-            self._active = pages[-1].id if pages else None
+            self._recent.pop(target.id, None)
         if not target.ours:
             for listener in self.closed:
                 listener(target)

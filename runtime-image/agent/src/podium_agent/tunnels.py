@@ -39,7 +39,7 @@ class Tunnels:
         chromium = session.browser.chromium
         path = chromium.path
         if page is not None or active:
-            target = session.browser.targets.page(page)
+            target = await session.browser.front.page(page)
             if target is None:
                 raise AgentError(AgentErrorCode.PAGE_NOT_FOUND, "there is no such page")
             path = f"/devtools/page/{target.id}"

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.dialogs import Dialogs
 from podium_agent.errors import AgentError, CdpTimeout
+from podium_agent.front import Front
 from podium_agent.targets import Target, Targets
 from podium_protocol.errors import AgentErrorCode
 
@@ -23,10 +24,11 @@ _DECLINED: Final = "nobody answers it, so it is declined within a second; to ans
 class Pages:
     """Hands out pages to operations, one operation at a time each."""
 
-    def __init__(self, connection: CdpConnection, targets: Targets, dialogs: Dialogs) -> None:
+    def __init__(self, connection: CdpConnection, targets: Targets, dialogs: Dialogs, front: Front) -> None:
         self.connection = connection
         self.targets = targets
         self._dialogs = dialogs
+        self._front = front
         self._locks: dict[str, asyncio.Lock] = {}
         self._ends: dict[str, asyncio.Future[AgentError]] = {}
         """Of the running operations, by page: resolves when their page goes away under them."""
@@ -64,7 +66,7 @@ class Pages:
 
         Raises `AgentError`: PAGE_NOT_FOUND when there is none, TIMEOUT when the time is over.
         """
-        target = self.targets.page(target_id)
+        target = await self._front.page(target_id)
         if target is None:
             what = f"there is no page {target_id}" if target_id else "the session has no open page"
             raise AgentError(AgentErrorCode.PAGE_NOT_FOUND, what)
