@@ -15,20 +15,26 @@ class Posts:
     def __init__(self) -> None:
         self.handlers: dict[str, Callable[[Params, str | None], None]] = {}
         self.methods: list[str] = []
+        self.answered: Callable[[], None] = lambda: None
+        """Answers the last question whose answer is waited for."""
 
     def on(self, event: str, handler: Callable[[Params, str | None], None]) -> None:
         self.handlers[event] = handler
 
-    def post(self, method: str, params: Params | None = None, session: str | None = None) -> None:
+    def post(
+        self, method: str, params: Params | None = None, session: str | None = None, *, after: Callable[[], None] | None = None
+    ) -> None:
         self.methods.append(method)
+        if after is not None:
+            self.answered = after
 
 
-def attached(listener: Callable[[Target, Posts], None]) -> Posts:
+def attached(listener: Callable[[Target, Posts], None], **info: object) -> Posts:
     posts = Posts()
     targets = Targets(cast(CdpConnection, posts))
     targets.opened.append(lambda target: listener(target, posts))
     try:
-        posts.handlers["Target.attachedToTarget"](ATTACHED, None)
+        posts.handlers["Target.attachedToTarget"]({**ATTACHED, "targetInfo": ATTACHED["targetInfo"] | info}, None)
     except ZeroDivisionError:
         posts.methods.append("failed")
     return posts
@@ -45,3 +51,15 @@ def test_a_listener_that_fails_leaves_no_page_paused() -> None:
         raise ZeroDivisionError
 
     assert attached(fail).methods[-2:] == ["Runtime.runIfWaitingForDebugger", "failed"]
+
+
+async def test_a_popup_runs_when_its_renderer_knows_that_we_wait():
+    posts = attached(lambda *_: None, openerId="o", canAccessOpener=True)
+    assert "Runtime.runIfWaitingForDebugger" not in posts.methods
+    posts.answered()
+    assert posts.methods.count("Runtime.runIfWaitingForDebugger") == 1
+
+
+def test_a_popup_that_cannot_reach_its_opener_runs_at_once():
+    """Its renderer may come only with the navigation that waits."""
+    assert attached(lambda *_: None, openerId="o", canAccessOpener=False).methods[-1] == "Runtime.runIfWaitingForDebugger"

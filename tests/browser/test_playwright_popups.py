@@ -203,7 +203,9 @@ async def init_script_of_popups_with_a_page(browser: Browser, echo: Echo) -> obj
     await page.context.add_init_script("window.injected = 123")
     found: list[object] = []
     for other in (False, True):
-        popup, _ = await opened(page, "url => void open(url)", echo.page("<script>var first = window.injected</script>", other=other))
+        popup, _ = await opened(
+            page, "url => void open(url)", echo.page("<script>var first = window.injected</script>", other=other)
+        )
         await popup.wait_for_load_state()
         found.append(await popup.evaluate("first"))
     return found

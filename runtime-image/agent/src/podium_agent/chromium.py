@@ -6,6 +6,7 @@ core.
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from collections import deque
 from typing import Final
 
 from podium_agent.folder import SessionFolder
-from podium_agent.settings import Settings
+from podium_agent.settings import SCREEN, Settings
 from podium_system.processes import as_child
 
 __all__ = ["Chromium", "ChromiumError", "find_chromium"]
@@ -58,7 +59,6 @@ FLAGS: Final = (
     # Otherwise a page loses every click and key that comes before its first paint, which an empty one never has.
     "--allow-pre-commit-input",
     "--force-color-profile=srgb",
-    "--window-position=0,0",
     # A client, a page or a person that closes the last page closes no session.
     "--keep-alive-for-test",
     # There is no GPU behind Xvfb, and WebGL is absent with or without this; without it the GPU process holds 50 MiB more and
@@ -98,6 +98,19 @@ def _roomy(folder: str) -> bool:
     return found.f_blocks * found.f_frsize >= _ENOUGH_SHARED and os.access(folder, os.W_OK)
 
 
+def _place_window(folder: SessionFolder, viewport: tuple[int, int]) -> None:
+    """Say where the first window was last time. `--window-size` and `--window-position` would hold for every popup, too."""
+    preferences = folder.profile / "Default" / "Preferences"
+    if preferences.exists():  # this is the second try
+        return
+    preferences.parent.mkdir(mode=0o700)
+    folder.own(preferences.parent)
+    # The window is higher than the page; the page is made exact once DevTools answers.
+    window = {"left": 0, "top": 0, "right": viewport[0], "bottom": viewport[1] + 87, "maximized": False}
+    work_area = {"work_area_left": 0, "work_area_top": 0, "work_area_right": SCREEN[0], "work_area_bottom": SCREEN[1]}
+    folder.write(preferences, json.dumps({"browser": {"window_placement": window | work_area}}).encode())
+
+
 class Chromium:
     """A running browser process. `url` is its browser-level DevTools address, `sandbox_refused` why it has no sandbox."""
 
@@ -126,9 +139,9 @@ class Chromium:
             # Then its processes share files in TMPDIR: slower, but neither small nor in everybody's memory.
             command.append("--disable-dev-shm-usage")
         command += [f"--remote-debugging-port={settings.devtools_port}", f"--user-data-dir={folder.profile}"]
-        # The window is higher than the page; the page is made exact once DevTools answers.
-        command += [f"--window-size={settings.viewport[0]},{settings.viewport[1] + 87}"]
-        command += ["--headless=new"] if display is None else []
+        _place_window(folder, settings.viewport)
+        # Without its own, a screen that is not there is 800 x 600, and no popup larger.
+        command += ["--headless=new", f"--screen-info={{{SCREEN[0]}x{SCREEN[1]}}}"] if display is None else []
         environment = folder.environment()
         if display is not None:
             environment |= {"DISPLAY": display, "XAUTHORITY": str(folder.xauthority)}

@@ -181,17 +181,17 @@ class Targets:
                 for listener in self.opened:
                     listener(target)
         finally:  # last, so that what listeners ask of it is answered before its first script; a listener that fails stops no page
-            self._let_go(target)
+            self._let_go(target, reaches_opener=info.get("canAccessOpener", False))
 
-    def _let_go(self, target: Target) -> None:
+    def _let_go(self, target: Target, *, reaches_opener: bool) -> None:
         def resume() -> None:
             self._connection.post("Runtime.runIfWaitingForDebugger", None, target.session)
 
-        if target.opener is None:
+        if target.type != PAGE or target.ours or not reaches_opener:
             resume()
             return
-        # A popup of its opener's process runs when all who wait for it have let it go, but only those count that its renderer
-        # knows of. Asked for at once, it would run before a client beside us has set anything (0 of 10; so 10 of 10).
+        # A popup begins in its opener's process. That holds it until all who wait have let it go, but it has to know of them: what
+        # comes before it does lets the popup go for all, before a client beside us has set anything (0 of 10; this way 10 of 10).
         late = asyncio.get_running_loop().call_later(RESUME_LIMIT, resume)
 
         def answered() -> None:
