@@ -87,3 +87,20 @@ async def test_a_popup_is_in_front_until_it_closes(tabs: Agent, site: Inline):
         await shows(tabs, "popup")
         await client.command("Runtime.evaluate", {"expression": "popup.close()"}, session=session)
         await shows(tabs, "opener")
+
+
+async def test_of_two_windows_the_one_that_was_brought_to_the_front_is_meant(site: Inline):
+    async with running_agent() as agent:
+        await agent.attach()
+        async with agent.client() as client:
+            window = await opened(client, site.page("window"), newWindow=True)
+            other = await opened(client, site.page("other window"), newWindow=True)
+            await emulated(client, window)
+            session = await emulated(client, other)
+            await shows(agent, "other window")
+            await client.command("Target.activateTarget", {"targetId": window})
+            await shows(agent, "window")
+            await client.command("Page.bringToFront", session=session)
+            await shows(agent, "other window")
+            await client.command("Target.activateTarget", {"targetId": window})
+            await shows(agent, "window")

@@ -1,48 +1,22 @@
-"""What a Playwright client has set is in every popup before its first line, as on a Chromium of its own.
+"""What a Playwright client has set is in every popup before its first line, as on a Chromium of its own."""
 
-Each behavior is a function of a browser; it runs on a bare Chromium and through Podium, and has to give the same value on both.
-"""
-
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Error, Page, async_playwright
+from playwright.async_api import Browser, Error
 
+from support.behaviors import Behaviors, Both, both_browsers, page_of
 from support.podium import Podium
 from support.popups import NAME, PASSWORD, Echo, opened, running_echo
-from support.records import end_session
-from support.stock import PATIENCE, connected
 from support.target import Target
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(360)]
 
-SESSION: Final = "popups"
 AGENT: Final = "Podium/1 (a test)"
-Behavior = Callable[[Browser, Echo], Awaitable[Any]]
-BEHAVIORS: dict[str, tuple[Behavior, Any]] = {}
-
-
-def gives(expected: object) -> Callable[[Behavior], Behavior]:
-    """Register a behavior with the right value."""
-
-    def register(behavior: Behavior) -> Behavior:
-        BEHAVIORS[behavior.__name__] = (behavior, expected)
-        return behavior
-
-    return register
-
-
-async def page_of(browser: Browser, echo: Echo, **options: Any) -> Page:
-    """A page of the site in a context with these options."""
-    context = await browser.new_context(**options)
-    context.set_default_timeout(PATIENCE)
-    page = await context.new_page()
-    await page.goto(echo.page("<title>opener</title>"))
-    return page
+BEHAVIORS: Final = Behaviors()
+gives = BEHAVIORS.gives
 
 
 # What a context has, in popups
@@ -288,14 +262,6 @@ async def twenty_popups(browser: Browser, echo: Echo) -> object:
     return [sum(agent == AGENT for agent, _ in found), sum(injected == 123 for _, injected in found)]
 
 
-@dataclass(frozen=True, slots=True)
-class Both:
-    """One client on each browser."""
-
-    bare: Browser
-    podium: Browser
-
-
 @pytest.fixture(scope="module")
 def echo() -> Iterator[Echo]:
     with running_echo() as running:
@@ -304,27 +270,11 @@ def echo() -> Iterator[Echo]:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def both(target: Target, podium: Podium) -> AsyncIterator[Both]:
-    with target.bare() as endpoint:
-        async with async_playwright() as playwright:
-            bare, through = await asyncio.gather(connected(playwright, endpoint), connected(playwright, podium.ws_url(SESSION)))
-            yield Both(bare, through)
-            await asyncio.gather(bare.close(), through.close())
-    await end_session(podium.http, SESSION)
-
-
-async def cleared(browser: Browser, behavior: Behavior, echo: Echo) -> object:
-    """What a behavior gives; its contexts go with it."""
-    kept: list[BrowserContext] = browser.contexts
-    try:
-        return await behavior(browser, echo)
-    finally:
-        for context in browser.contexts:
-            if context not in kept:
-                await context.close()
+    async with both_browsers(target, podium, "popups") as browsers:
+        yield browsers
 
 
 @pytest.mark.parametrize("name", BEHAVIORS)
 async def test_a_popup_has(name: str, both: Both, echo: Echo) -> None:
     behavior, expected = BEHAVIORS[name]
-    assert await cleared(both.bare, behavior, echo) == expected, "on a bare Chromium"
-    assert await cleared(both.podium, behavior, echo) == expected, "through Podium"
+    await both.check(behavior, echo, expected)

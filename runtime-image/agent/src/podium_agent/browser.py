@@ -70,7 +70,7 @@ class Browser:
         self.dialogs = Dialogs(connection, self.targets, self.outbox, attended=self.attended)
         self.downloads = Downloads(connection, self.targets, self.outbox, folder=folder, attended=self.attended)
         self.saver = Saver(connection, self.targets, clock)
-        self.front = Front(connection, self.targets, focus=None)
+        self.front = Front(connection, self.targets, focus=None if display is None else display.focused_window)
         self.last_page = LastPage(connection, self.targets)
         self.pages = Pages(connection, self.targets, self.dialogs, self.front)
         self.navigator = Navigator(connection, self.pages, self.targets)

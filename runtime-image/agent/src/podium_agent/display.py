@@ -4,7 +4,8 @@ import asyncio
 import os
 import socket
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from podium_agent.folder import SessionFolder
 from podium_agent.xserver import DisplayError, XServer
@@ -14,6 +15,10 @@ from podium_system.processes import facts
 __all__ = ["Display", "DisplayError"]
 
 START_LIMIT: Final = 20.0
+_DEEPEST: Final = 16
+"""Windows between the one with the keys and the root window; Chromium has one or two."""
+
+T = TypeVar("T")
 
 
 class Display:
@@ -56,11 +61,19 @@ class Display:
 
     def idle_seconds(self, limit: float = 0.5) -> float | None:
         """Seconds since a key or pointer event reached X (a viewer's hands, not CDP's). None when X does not say in time."""
+        return self._asked(_ask_idle, limit)
+
+    def focused_window(self, limit: float = 0.5) -> tuple[int, int, int, int] | None:
+        """Left, top, width and height of the window that gets what is typed. None when there is none or X does not say in time."""
+        return self._asked(_ask_focus, limit)
+
+    def _asked(self, ask: Callable[[socket.socket, int], T | None], limit: float) -> T | None:
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(limit)
                 connection.connect(f"/tmp/.X11-unix/X{self.number}")  # noqa: S108
-                return _ask_idle(connection, self._server.cookie)
+                root = _set_up(connection, self._server.cookie)
+                return None if root is None else ask(connection, root)
         except (OSError, struct.error):
             return None
 
@@ -86,9 +99,9 @@ async def _read_number(descriptor: int) -> int:
     return int(text)
 
 
-def _ask_idle(connection: socket.socket, cookie: bytes) -> float | None:
-    # The X11 protocol by hand, three requests of it (X11R7.7, section 8, and the MIT-SCREEN-SAVER extension):
-    # connection setup, QueryExtension, ScreenSaverQueryInfo. A binding would be a dependency for one number.
+def _set_up(connection: socket.socket, cookie: bytes) -> int | None:
+    # The X11 protocol by hand, a few requests of it (X11R7.7, section 8, and the MIT-SCREEN-SAVER extension). A binding would be
+    # a dependency for some numbers. This is the connection's setup; it gives the root window.
     name = b"MIT-MAGIC-COOKIE-1"
     padded = name + bytes(-len(name) % 4)
     connection.sendall(struct.pack("<BxHHHHxx", 0x6C, 11, 0, len(name), len(cookie)) + padded + cookie)
@@ -99,6 +112,33 @@ def _ask_idle(connection: socket.socket, cookie: bytes) -> float | None:
     (vendor,) = struct.unpack_from("<H", setup, 16)
     formats = setup[21]
     (root,) = struct.unpack_from("<I", setup, 32 + vendor + (-vendor % 4) + formats * 8)
+    return int(root)
+
+
+def _ask_focus(connection: socket.socket, root: int) -> tuple[int, int, int, int] | None:
+    connection.sendall(struct.pack("<BxH", 43, 1))  # GetInputFocus
+    (window,) = struct.unpack_from("<I", _exactly(connection, 32), 8)
+    for _ in range(_DEEPEST):
+        if window in (0, 1, root):  # none, or wherever the pointer is
+            return None
+        connection.sendall(struct.pack("<BxHI", 15, 2, window))  # QueryTree
+        reply = _exactly(connection, 32)
+        if reply[0] != 1:
+            return None
+        parent, children = struct.unpack_from("<IH", reply, 12)
+        _exactly(connection, children * 4)
+        if parent == root:
+            break
+        window = parent
+    connection.sendall(struct.pack("<BxHI", 14, 2, window))  # GetGeometry
+    reply = _exactly(connection, 32)
+    if reply[0] != 1:
+        return None
+    left, top, width, height = struct.unpack_from("<hhHH", reply, 12)
+    return left, top, width, height
+
+
+def _ask_idle(connection: socket.socket, root: int) -> float | None:
     extension = b"MIT-SCREEN-SAVER"
     connection.sendall(struct.pack("<BxHHxx", 98, 2 + len(extension) // 4, len(extension)) + extension)
     reply = _exactly(connection, 32)

@@ -65,8 +65,8 @@ class Front:
             return
         # Who closes a tab shows the one beside it, but does not bring its window to the front; who goes to another tab does.
         if all(self._targets.page(page) is not None for page in before):
-            for page in self._targets.in_order(shown - before):
-                self._targets.activate(page)
+            for newly in self._targets.in_order(shown - before):
+                self._targets.activate(newly)
         order = self._targets.in_order(shown)
         self._targets.activate(await self._focused(order) or order[-1])
 
