@@ -98,7 +98,7 @@ async def links_with_a_key_held(browser: Browser, echo: Echo) -> object:
     found = []
     for key in ("Shift", "Control"):
         async with page.context.expect_page() as coming:
-            await page.click("a", modifiers=[key])  # type: ignore[list-item]
+            await page.click("a", modifiers=[key])
         come = await coming.value
         await come.wait_for_load_state()
         found.append(come.url[len(echo.url) :])
