@@ -35,8 +35,8 @@ _NO_BODIES: Final[Params] = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0
 
 PAGE: Final = "page"
 TAB: Final = "tab"
-RESUME_LIMIT: Final = 10.0
-"""Seconds for a popup to answer before it is let go all the same."""
+RESUME_LIMIT: Final = 60.0
+"""Seconds for a popup to answer before it is let go all the same; with 20 times as much work as cores some needed more than 10."""
 _WITH_FRAMES: Final = frozenset({PAGE, "iframe"})
 
 Preparation = Callable[["Target"], list[tuple[str, Params]]]
