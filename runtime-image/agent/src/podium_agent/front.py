@@ -33,6 +33,7 @@ class Front:
         self._connection = connection
         self._targets = targets
         self._focus = focus
+        self._looking = asyncio.Lock()
         self._page_of: dict[str, str] = {}
         """Page by tab."""
         self._shown: set[str] = set()
@@ -46,7 +47,7 @@ class Front:
                 if not targets.pages and targets.opening is not None:
                     await asyncio.shield(targets.opening)
                 elif len(targets.pages) > 1:
-                    async with asyncio.timeout(LIMIT):
+                    async with asyncio.timeout(LIMIT), self._looking:
                         await self._look()
             except (AgentError, TimeoutError) as error:
                 log.info("tabs_not_seen", extra={"error": repr(error)})

@@ -29,8 +29,7 @@ async def watch_process(
 ) -> Verdict:
     """Return when the browser is gone. `memory_kills` counts what the kernel has killed here for want of memory.
 
-    Exit code 0 is a client's `Browser.close` or its last window closed by hand; or its X server has died, after which Chromium
-    exits as if nothing were wrong.
+    Exit code 0 is a client's `Browser.close`; or its X server has died, after which Chromium exits as if nothing were wrong.
     """
     exited = asyncio.ensure_future(chromium.process.wait())
     kills_before = memory_kills()
