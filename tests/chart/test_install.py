@@ -119,8 +119,12 @@ def test_every_value_of_the_pool_reaches_it(helm: Helm) -> None:
         "limits": {"maxLifetimeSeconds": 120, "maxIdleTimeoutSeconds": 60, "maxExtensionSeconds": 10},
     }
     template = {
-        "resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": 2147483648}},
+        "resources": {
+            "requests": {"cpu": 1, "memory": "1Gi", "ephemeral-storage": "1Gi"},
+            "limits": {"memory": 2147483648, "ephemeral-storage": "2Gi"},
+        },
         "shmSize": 1073741824,
+        "tmpSize": "1Gi",
         "terminationGracePeriodSeconds": 5,
         "runtimeClassName": "gvisor",
         "priorityClassName": "high",

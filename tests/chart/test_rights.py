@@ -1,6 +1,7 @@
 """Who may do what: accounts, rules and what pods are allowed on their node."""
 
 from support.chart import NEEDS_HELM, Json, Objects
+from support.pod_security import violations
 
 pytestmark = NEEDS_HELM
 
@@ -28,7 +29,7 @@ def test_the_operator_may_do_this_and_no_more(objects: Objects) -> None:
 def test_the_gateway_may_make_sessions_and_no_pods(objects: Objects) -> None:
     assert objects.may("podium-gateway", "podium") == {
         SESSIONS: [
-            rule("podium.dev", "browsersessions", "get", "list", "watch", "create", "delete", "patch"),
+            rule("podium.dev", "browsersessions", "get", "list", "watch", "create", "delete"),
             rule("podium.dev", "browserpools", "get", "list", "watch"),
         ]
     }
@@ -86,6 +87,7 @@ def test_all_but_the_installer_keep_the_restricted_standard(objects: Objects) ->
                 "capabilities": {"drop": ["ALL"]},
             }, name
         if name != "podium-seccomp-installer":
+            assert violations(spec) == []
             assert security["runAsNonRoot"] is True
             assert security["runAsUser"] == 1000
             assert {kind for volume in spec.get("volumes", []) if (kind := _kind(volume))} <= {

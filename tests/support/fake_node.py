@@ -25,7 +25,7 @@ def fake_node(installation: Installation) -> Iterator[None]:
         "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
         "--server-address=127.0.0.1:10247",
     )
-    room = {"cpu": "32", "memory": "64Gi", "pods": "110"}
+    room = {"cpu": "32", "memory": "64Gi", "ephemeral-storage": "100Gi", "pods": "110"}
     node = {
         "apiVersion": "v1",
         "kind": "Node",

@@ -71,10 +71,10 @@ Amounts = Annotated[dict[str, Quantity], Field(max_length=16)]
 class PodResources(Model):
     """What the browser container asks for and may use at most."""
 
-    requests: Amounts = Field(default={"cpu": "100m", "memory": "512Mi"})
+    requests: Amounts = Field(default={"cpu": "100m", "memory": "512Mi", "ephemeral-storage": "256Mi"})
     """What the scheduler sets aside."""
-    limits: Amounts = Field(default={"memory": "2Gi"})
-    """What the kernel enforces. /dev/shm and /tmp count in the memory."""
+    limits: Amounts = Field(default={"memory": "2Gi", "ephemeral-storage": "5Gi"})
+    """What may be used at most. /dev/shm counts in the memory, /tmp and the log in ephemeral-storage."""
 
 
 class PoolTemplate(Model):
@@ -96,6 +96,8 @@ class PoolTemplate(Model):
     """Taints that the pods put up with."""
     shm_size: Quantity = "1Gi"
     """Size of /dev/shm, a volume in memory that counts in the limit."""
+    tmp_size: Quantity = "4Gi"
+    """Size of /tmp, a volume on the node's disk for profile and downloads. The kubelet evicts a pod that holds more."""
     termination_grace_period_seconds: Annotated[int, Field(ge=1, le=120)] = 30
     """Time for a browser to save its state and close before it is killed."""
     extra_env: Annotated[

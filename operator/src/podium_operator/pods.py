@@ -139,7 +139,7 @@ def _pod(
             *(toleration.body() for toleration in template.tolerations),
         ],
         "volumes": [
-            {"name": "tmp", "emptyDir": {}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": template.tmp_size}},
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": template.shm_size}},
         ],
         "containers": [_container(pool, keys=keys, headless=headless)],
