@@ -57,10 +57,10 @@ class Here:
 
 @asynccontextmanager
 async def gateway_in(cluster: FakeCluster, *, start: float = 10.0, stop: float = 5.0) -> AsyncIterator[KubernetesProvisioner]:
-    signer, _ = read_agent_key(cluster.key_file)
+    signer, secret = read_agent_key(cluster.key_file)
     client = await ApiClient.connect(kubeconfig=cluster.folder / "kubeconfig", user_agent=GATEWAY)
     times = Times(start=start, stop=stop, answer=5.0)
-    provisioner = KubernetesProvisioner(client, namespace=NAMESPACE, pool="default", signer=signer, times=times)
+    provisioner = KubernetesProvisioner(client, namespace=NAMESPACE, pool="default", signer=signer, secret=secret, times=times)
     await provisioner.open()
     try:
         yield provisioner

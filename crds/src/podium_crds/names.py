@@ -4,6 +4,7 @@ from typing import Final
 
 __all__ = [
     "AGENT_PORT",
+    "ANNOTATION_ORDER",
     "API_VERSION",
     "CONTAINER",
     "DEVTOOLS_PORT",
@@ -42,6 +43,8 @@ LABEL_SESSION: Final = f"{GROUP}/session"
 """On a claimed or cold pod: the name of its BrowserSession. A pod without it is warm and serves nobody."""
 LABEL_TEMPLATE: Final = f"{GROUP}/template"
 """On a browser pod: hash of the pool's template that it was made from."""
+ANNOTATION_ORDER: Final = f"{GROUP}/order"
+"""On a BrowserSession of a gateway: what only gateways with the agents' key can have written, so that it is known for theirs."""
 LABEL_SECCOMP: Final = f"{GROUP}/seccomp"
 """On a node: which version of the seccomp profile lies on it. Set by the installer, asked for by pods that need it."""
 SECCOMP_VERSION: Final = "v1"

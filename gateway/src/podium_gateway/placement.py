@@ -92,6 +92,7 @@ async def in_a_cluster(settings: Settings) -> AsyncIterator[Placement]:
         namespace=settings.namespace,
         pool=settings.pool,
         signer=signer,
+        secret=secret,
         times=Times(start=settings.start_timeout, stop=settings.stop_grace, answer=settings.agent_timeout),
     )
     await provisioner.open()

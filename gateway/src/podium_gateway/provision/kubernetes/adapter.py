@@ -1,18 +1,20 @@
 """The Kubernetes provisioner: runs mapped to BrowserSessions, all of them followed on one watch."""
 
 import asyncio
+import hmac
 import logging
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from podium_crds.names import ANNOTATION_ORDER
 from podium_gateway.agents import AgentClient
-from podium_gateway.errors import CapacityExhausted, ShuttingDown, Unavailable
+from podium_gateway.errors import CapacityExhausted, Internal, ShuttingDown, Unavailable
 from podium_gateway.provision.kubernetes.farewell import heeded
 from podium_gateway.provision.kubernetes.held import Held
 from podium_gateway.provision.kubernetes.manifest import SESSIONS, manifest_of
-from podium_gateway.provision.kubernetes.naming import name_of_run
+from podium_gateway.provision.kubernetes.naming import mark_of_run, name_of_run
 from podium_gateway.provision.kubernetes.refusals import refusal_of
 from podium_gateway.provision.kubernetes.routes import Route
 from podium_gateway.provision.kubernetes.watched import Watched
@@ -54,11 +56,13 @@ class KubernetesProvisioner:
 
     outlives = True
 
-    def __init__(self, client: ApiClient, *, namespace: str, pool: str, signer: RequestSigner, times: Times) -> None:
+    def __init__(self, client: ApiClient, *, namespace: str, pool: str, signer: RequestSigner, secret: bytes, times: Times) -> None:
+        """`secret`: every gateway's of this cluster, and nobody else's; it marks their BrowserSessions."""
         self._client = client
         self._namespace = namespace
         self._pool = pool
         self._signer = signer
+        self._secret = secret
         self._times = times
         self._watched = Watched(client, namespace=namespace, pool=pool, changed=self._changed)
         self._held: dict[RunKey, Held] = {}
@@ -94,10 +98,7 @@ class KubernetesProvisioner:
         held = self._hold(request)
         self._ordering += 1
         try:
-            body = manifest_of(request, pool=self._pool, start_timeout=self._times.start)
-            self._watched.learn(await self._client.create(SESSIONS, body, namespace=self._namespace))
-        except AlreadyExists:
-            log.info("order_known", extra={"resource": held.name})  # an earlier attempt, whose answer was lost
+            await self._make(held, request)
         except KubeError as error:
             self._let_go(held)
             raise refusal_of(error) from error
@@ -106,6 +107,19 @@ class KubernetesProvisioner:
             raise
         finally:
             self._ordering -= 1
+
+    async def _make(self, held: Held, request: RunRequest) -> None:
+        """Have the run's BrowserSession in the cluster. Raises `KubeError`, and `Internal` when somebody else has one there."""
+        body = manifest_of(request, pool=self._pool, start_timeout=self._times.start)
+        body["metadata"]["annotations"] = {ANNOTATION_ORDER: mark_of_run(self._secret, held.name, held.key)}
+        try:
+            self._watched.learn(await self._client.create(SESSIONS, body, namespace=self._namespace))
+        except AlreadyExists:
+            self._watched.learn(await self._client.get(SESSIONS, held.name, namespace=self._namespace))
+            if self._route(held) is None:
+                log.error("order_foreign", extra={"resource": held.name})
+                raise Internal("the cluster holds a BrowserSession of this run's name that this service did not make") from None
+            log.info("order_known", extra={"resource": held.name})  # an earlier attempt, whose answer was lost
 
     def _admit(self) -> None:
         """From memory; the cluster's own quotas have the last word. Raises `PodiumError`."""
@@ -129,7 +143,7 @@ class KubernetesProvisioner:
         """See `Provisioner`."""
         held = self._hold(request)
         await self._watched.sessions_listed()
-        if self._watched.get(held.name) is None:
+        if self._route(held) is None:
             self._let_go(held)
             raise StartFailed(EndReason.NODE_LOST, "the browser was gone when the service came back")
         return self._placed(held, await self._settled(held))
@@ -143,7 +157,8 @@ class KubernetesProvisioner:
         """See `Provisioner`."""
         before = time.time() - STRAY
         found = self._watched.all().values()
-        return [r.key for r in found if r.session_uid and r.live and r.created < before and r.key not in self._held]
+        old = (r for r in found if r.session_uid and r.live and r.created < before and r.key not in self._held)
+        return [route.key for route in old if self._is_ours(route)]
 
     async def end(self, key: RunKey, *, reason: EndReason, message: str = "") -> None:
         """See `Provisioner`: a word to the agent, which saves and exits; what cannot hear it is deleted."""
@@ -174,9 +189,21 @@ class KubernetesProvisioner:
         self._held.pop(held.key, None)
         self._names.pop(held.name, None)
 
+    def _is_ours(self, route: Route) -> bool:
+        """Whether a gateway of this cluster made it, for the run that it names."""
+        return hmac.compare_digest(route.mark.encode(), mark_of_run(self._secret, route.name, route.key).encode())
+
+    def _route(self, held: Held) -> Route | None:
+        """The run's own route: what somebody else made under its name is none."""
+        return self._owned(held, self._watched.get(held.name))
+
+    def _owned(self, held: Held, route: Route | None) -> Route | None:
+        return route if route is not None and route.key == held.key and self._is_ours(route) else None
+
     def _stray(self, key: RunKey) -> Held | None:
         """A run that lives here and that nobody of this process asked for."""
-        return next((Held(key, name) for name, route in self._watched.all().items() if route.key == key and route.live), None)
+        found = (route for route in self._watched.all().values() if route.key == key and route.live)
+        return next((Held(key, route.name) for route in found if self._is_ours(route)), None)
 
     async def _settled(self, held: Held) -> Route:
         """The run's route, once it is ready. Raises `StartFailed`; then it is not held any more."""
@@ -184,7 +211,7 @@ class KubernetesProvisioner:
             async with asyncio.timeout(self._times.start + LATE):
                 return await self._ready(held)
         except TimeoutError:
-            route = self._watched.get(held.name)
+            route = self._route(held)
             self._let_go(held)
             await self._delete(held)
             waited = route.why() if route is not None else ""
@@ -200,7 +227,7 @@ class KubernetesProvisioner:
             held.moved.clear()
             if held.wish is not None:
                 raise StartFailed(*held.wish)
-            route = self._watched.get(held.name)
+            route = self._route(held)
             if route is not None and route.ended is not None:
                 raise StartFailed(route.ended, route.message)
             if held.missing or (route is None and seen) or (route is not None and route.deleting):
@@ -234,6 +261,7 @@ class KubernetesProvisioner:
         held.moved.set()
         if held.agent is None or held.ending is not None:
             return
+        new = self._owned(held, new)
         if new is None or new.deleting:  # its pod is being told; what it saves is waited for
             held.ending = self._tasks.start(
                 self._end(held, EndReason.REQUESTED, "its BrowserSession was deleted"), name=f"end-{name}"
@@ -250,7 +278,7 @@ class KubernetesProvisioner:
             self._on_ended(RunEnded(held.key, reason, message))
 
     async def _end(self, held: Held, reason: EndReason, message: str) -> None:
-        route, agent, own = self._watched.get(held.name), held.agent, None
+        route, agent, own = self._route(held), held.agent, None
         if agent is None and route is not None and route.ready:
             agent = own = self._agent_at(route)
         request = EndRequest(reason=reason, message=message)
@@ -264,8 +292,10 @@ class KubernetesProvisioner:
         self._tell(held, reason, message)
 
     async def _delete(self, held: Held) -> None:
+        if (route := self._route(held)) is None:
+            return
         try:
-            await self._client.delete(SESSIONS, held.name, namespace=self._namespace)
+            await self._client.delete(SESSIONS, held.name, namespace=self._namespace, uid=route.uid)
         except NotFound:
             return
         except KubeError as error:  # found as nobody's later, and ended then

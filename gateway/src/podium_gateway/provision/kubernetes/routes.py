@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from podium_crds.conditions import find, is_true
-from podium_crds.names import AGENT_PORT
+from podium_crds.names import AGENT_PORT, ANNOTATION_ORDER
 from podium_crds.pools import BrowserPool
 from podium_crds.reasons import SessionCondition
 from podium_crds.sessions import BrowserSession
@@ -15,6 +15,8 @@ from podium_protocol.reasons import EndReason
 
 __all__ = ["Pool", "Route", "pool_of", "route_of"]
 
+_MARK: Final = 64
+"""Characters kept of a mark: more than ours have."""
 _SENTENCES: Final = 500
 """Characters kept of a message."""
 
@@ -24,6 +26,9 @@ class Route:
     """One BrowserSession."""
 
     name: str
+    uid: str
+    mark: str
+    """What shows which gateways made it; empty for one that somebody made with kubectl."""
     session_uid: str
     """Empty for one that somebody made with kubectl: not ours to end or to reach."""
     run: int
@@ -68,6 +73,8 @@ def route_of(raw: dict[str, Any]) -> Route:
     ready = is_true(status.conditions, SessionCondition.READY) and ended is None and bool(status.pod_ip)
     return Route(
         name=meta.name,
+        uid=meta.uid,
+        mark=meta.annotations.get(ANNOTATION_ORDER, "")[:_MARK],
         session_uid=spec.session_uid or "",
         run=spec.run,
         # Thousands of routes share a few pools, nodes and reasons.
