@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -33,10 +33,11 @@ async def agent(replies: Callable[[str], bytes]) -> AsyncIterator[tuple[int, lis
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = int(head.lower().partition("content-length:")[2].split("\r\n")[0])
         asked.append(f"{head.split(' HTTP')[0]} {(await reader.readexactly(length)).decode()}")
-        writer.write(replies(head))
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
+        with suppress(ConnectionError):  # whoever asked may have heard enough
+            writer.write(replies(head))
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
@@ -86,37 +87,81 @@ async def test_a_refusal_says_whether_asking_again_may_help(code: AgentErrorCode
     assert (refused.value.code, refused.value.for_good) == (code, for_good)
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        b"",
-        b"HTTP/1.1 200 OK\r\n",
-        b"nonsense\r\n\r\n",
-        answer(200, b"{}", "Content-Length: 9"),
-        answer(200, b"{}", "Content-Length: 999999999"),
-        answer(200, b"2\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
-        answer(200, b"not json"),
-        answer(200, b"{}"),
-        answer(503, b'{"status": "starting"}'),
-        answer(200, b"[]"),
-    ],
-    ids=[
-        "nothing",
-        "half a head",
-        "not HTTP",
-        "too short",
-        "too long",
-        "chunked",
-        "not JSON",
-        "no status",
-        "not its words",
-        "a list",
-    ],
-)
+MANY = b"a" * 3_000_000
+NOT_HTTP = {
+    "nothing": b"",
+    "half a head": b"HTTP/1.1 200 OK\r\n",
+    "not HTTP": b"nonsense\r\n\r\n",
+    "no digits": b"HTTP/1.1 \xb2\xb2\xb2 OK\r\nContent-Length: 0\r\n\r\n",
+    "a status of many digits": b"HTTP/1.1 " + b"2" * 5000 + b" OK\r\n\r\n",
+    "a head of 3 MB": b"HTTP/1.1 200 OK\r\nX: " + MANY + b"\r\nContent-Length: 2\r\n\r\n{}",
+    "a head without end": b"HTTP/1.1 200 OK\r\nX: " + MANY,
+    "many headers": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500_000 + b"\r\n",
+    "bytes only": b"\x00\xff" * 200_000,
+    "too short": answer(200, b"{}", "Content-Length: 9"),
+    "too long": answer(200, b"{}", "Content-Length: 999999999"),
+    "a length of many digits": answer(200, b"{}", "Content-Length: " + "9" * 5000),
+    "a negative length": answer(200, b"{}", "Content-Length: -1"),
+    "a length that is none": answer(200, b"{}", "Content-Length: 0x2"),
+    "a length in other digits": answer(200, b"{}", "Content-Length: \u0662"),
+    "no length": answer(200, b"{}", "Server: x"),
+    "a body without end": answer(200, MANY, f"Content-Length: {len(MANY)}"),
+    "chunked": answer(200, b"2\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+}
+NOT_A_STATUS = {
+    "not JSON": answer(200, b"not json"),
+    "JSON nested too deep": answer(200, b"[" * 60_000),
+    "objects nested too deep": answer(200, b'{"a":' * 12_000),
+    "not UTF-8": answer(200, b'{"session_uid": "\xff\xfe"}'),
+    "a number without end": answer(200, b"9" * 60_000),
+    "half a character": answer(200, STATUS.replace(b'"seen"', b'"\\ud800"')),
+    "no status": answer(200, b"{}"),
+    "of other types": answer(200, STATUS.replace(b'"enabled": true', b'"enabled": [[]]')),
+    "not its words": answer(503, b'{"status": "starting"}'),
+    "an error nested too deep": answer(409, b"[" * 60_000),
+    "an error of other types": answer(409, b'{"code": {}, "message": []}'),
+    "a list": answer(200, b"[]"),
+    "somewhere else": answer(302, STATUS, "Location: http://169.254.169.254/", f"Content-Length: {len(STATUS)}"),
+    "not yet": answer(100, STATUS),
+}
+UNREADABLE = NOT_HTTP | NOT_A_STATUS
+
+
+@pytest.mark.parametrize("reply", UNREADABLE.values(), ids=UNREADABLE)
 async def test_an_answer_that_cannot_be_read_is_no_answer(reply: bytes):
     async with agent(lambda _: reply) as (port, _):
-        with pytest.raises(AgentUnreachable):
+        with pytest.raises(AgentUnreachable) as error:
             await agents(port).bind(POD, a_session(), a_pool())
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("reply", NOT_HTTP.values(), ids=NOT_HTTP)
+async def test_an_agent_that_speaks_no_http_is_not_ready(reply: bytes):
+    async with agent(lambda _: reply) as (port, _):
+        assert not await agents(port).ready(POD)
+
+
+async def test_an_answer_that_drips_takes_no_longer_than_one_that_does_not_come():
+    heard = asyncio.Event()
+
+    async def drips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+            while not reader.at_eof():
+                writer.write(b"x")
+                await writer.drain()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.01):
+                        await reader.read(1 << 16)
+        writer.close()
+        heard.set()
+
+    async with await asyncio.start_server(drips, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(AgentUnreachable, match="TimeoutError"):
+            await agents(port, timeout=0.2).bind(POD, a_session(), a_pool())
+        await heard.wait()
+        assert not await agents(port, timeout=0.2).ready(POD)
 
 
 async def test_nobody_is_there(unused_tcp_port: int):

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from podium_crds.sessions import BrowserSessionStatus
 from podium_operator.exits import end_of, end_of_vanished
 from podium_operator.records import Exit, PodRecord, Trouble
+from podium_operator.statuses import ended
 from podium_protocol.reasons import EXIT_CODES, EndReason
-from support.kinds import a_pod
+from support.kinds import NOW, a_pod, a_session
 
 OOM = Exit(137, "OOMKilled", "")
 KILLED = Exit(137, "Error", "")
@@ -107,6 +109,32 @@ def test_every_reason_of_an_agent_comes_through(reason: EndReason):
 def test_the_last_line_of_a_crashed_agent_is_told():
     end = end_of(a_pod(phase="Failed", exit=Exit(1, "Error", "Traceback …\nKeyError: 'x'\n")))
     assert end.message == "the agent exited with code 1: KeyError: 'x'"
+
+
+LAST_WORDS = {
+    "nested too deep": "[" * 4096,
+    "an object nested too deep": '{"reason":' * 400 + "1",
+    "half a character": '{"reason": "IdleTimeout", "message": "\\ud800"}',
+    "half a character in its log": "Traceback\n\ud800",
+    "a reason of another type": '{"reason": ["IdleTimeout"]}',
+    "a message of another type": '{"reason": "IdleTimeout", "message": {"a": [1]}}',
+    "a long message": json.dumps({"reason": "IdleTimeout", "message": "x" * 4000}),
+    "a number without end": "9" * 4096,
+    "no text": "\x00\x01\x02",
+    "nothing": "",
+    "lines only": "\n\n\n",
+}
+
+
+@pytest.mark.parametrize("message", LAST_WORDS.values(), ids=LAST_WORDS)
+def test_whatever_a_pod_says_at_its_end_ends_its_session(message: str):
+    pod = a_pod(phase="Failed", exit=Exit(10, "Error", message))
+    end = end_of(pod)
+    assert end.reason is EndReason.IDLE_TIMEOUT
+    assert len(end.message) <= 500
+    written = ended(a_session(ready=a_pod()), end, pod, now=NOW).model_dump(mode="json", by_alias=True)
+    # What the API server keeps is what was written: else it would be written again and again.
+    assert BrowserSessionStatus.model_validate(json.loads(json.dumps(written).encode())).reason == "IdleTimeout"
 
 
 def test_an_end_without_words_gets_some():

@@ -66,6 +66,29 @@ async def test_one_question_at_a_time_and_none_after_the_kubelets_word():
         assert not door.answered
 
 
+async def test_a_question_that_breaks_is_asked_again_and_ends_no_other():
+    broke: list[str] = []
+    door = Door()
+
+    async def ask(pod: PodRecord) -> bool:
+        if pod.uid == STARTS.uid and len(broke) < 3:
+            broke.append(pod.uid)
+            raise RuntimeError("nobody expected this")
+        return await door.ask(pod)
+
+    knocker = Knocker(ask, lambda pod: door.answered.append(pod.uid), Backoff(0.001, 0.002, random=lambda: 1.0))
+    task = asyncio.create_task(knocker.run())
+    await asyncio.sleep(0)
+    other = a_pod("s2", session="s2", ip="10.0.0.2", running=True, ready=False)
+    for pod in (STARTS, other):
+        knocker.pod_changed(None, pod)
+    door.opens.set()
+    await eventually(lambda: {STARTS.uid, other.uid} == set(door.answered), what="two answers")
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_pods_that_need_no_question():
     door = Door()
     async with knocking(door) as knocker:

@@ -6,6 +6,7 @@ from podium_crds.names import AGENT_PORT, LABEL_PART_OF, LABEL_POOL, LABEL_SESSI
 from podium_operator.pods import claim_of, cold_pod, deadline_of, shape_of, warm_pod
 from podium_operator.records import Exit, Trouble, trim
 from support.kinds import KEYS, NOW, a_pod, a_pool, a_session, iso
+from support.pod_security import violations
 
 POOL = a_pool(limits={"maxExtensionSeconds": 600})
 SESSION = a_session(maxLifetimeSeconds=900, startTimeoutSeconds=30)
@@ -61,6 +62,10 @@ def test_a_claim_changes_label_owner_and_deadline_and_nothing_else():
 def test_a_pod_keeps_to_the_restricted_standard():
     spec = warm_pod(POOL, "default-x", KEYS)["spec"]
     (container,) = spec["containers"]
+    for sandbox in ("Required", "Preferred", "Off"):
+        pool = a_pool(sandbox=sandbox)
+        for body in (warm_pod(pool, "default-x", KEYS), cold_pod(pool, SESSION, KEYS)):
+            assert violations(body["spec"]) == []
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
@@ -117,6 +122,18 @@ def test_what_the_template_says_is_in_the_pod():
     assert spec["tolerations"][-1] == {"key": "browsers", "operator": "Exists"}
     assert [entry["tolerationSeconds"] for entry in spec["tolerations"][:2]] == [30, 30]
     assert spec["containers"][0]["resources"]["limits"] == {"memory": "1Gi"}
+
+
+def test_a_pods_disk_and_memory_are_bounded_unless_the_pool_says_otherwise():
+    body = warm_pod(a_pool(), "default-x", KEYS)["spec"]
+    assert body["volumes"][0] == {"name": "tmp", "emptyDir": {"sizeLimit": "4Gi"}}
+    assert body["containers"][0]["resources"] == {
+        "requests": {"cpu": "100m", "memory": "512Mi", "ephemeral-storage": "256Mi"},
+        "limits": {"memory": "2Gi", "ephemeral-storage": "5Gi"},
+    }
+    small = warm_pod(a_pool(template={"tmpSize": "500Mi", "resources": {"limits": {}}}), "default-x", KEYS)["spec"]
+    assert small["volumes"][0] == {"name": "tmp", "emptyDir": {"sizeLimit": "500Mi"}}
+    assert small["containers"][0]["resources"]["limits"] == {}
 
 
 def test_a_session_may_have_a_screen_where_the_pool_has_none():
@@ -184,5 +201,44 @@ def test_a_record_keeps_what_decisions_need():
     ids=["new", "no node", "no image", "evicted", "another container"],
 )
 def test_a_record_of_a_pod_in_trouble(status, field, expected):
-    record = trim({"metadata": {"name": "p", "uid": "u"}, "status": status})
+    metadata = {"name": "p", "uid": "u", "ownerReferences": warm_pod(POOL, "p", KEYS)["metadata"]["ownerReferences"]}
+    record = trim({"metadata": metadata, "status": status})
     assert getattr(record, field) == expected
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        [],
+        [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u", "controller": True}],
+        [{"apiVersion": "podium.dev/v1alpha1", "kind": "BrowserPool", "name": "default", "uid": "u"}],
+        [{"apiVersion": "podium.dev/v1alpha1", "kind": "BrowserPool", "name": "default", "uid": "u", "controller": False}],
+        [{"apiVersion": "podium.dev.example/v1", "kind": "BrowserPool", "name": "default", "uid": "u", "controller": True}],
+        [{"apiVersion": "v1", "kind": "BrowserPool", "name": "default", "uid": "u", "controller": True}],
+    ],
+    ids=["nobody's", "a deployment's", "owned, not controlled", "not a controller", "another group", "no group"],
+)
+@pytest.mark.parametrize("session", [{}, {LABEL_SESSION: "s1"}], ids=["warm", "of a session"])
+def test_labels_alone_make_no_pod_podiums(owner, session):
+    body = warm_pod(POOL, "default-x", KEYS)
+    body["metadata"]["labels"] |= session
+    assert trim(body | {"metadata": body["metadata"] | {"ownerReferences": owner}}) is None
+
+
+def test_a_warm_pod_is_a_pools_and_a_claimed_one_a_sessions():
+    warm, cold = warm_pod(POOL, "default-x", KEYS), cold_pod(POOL, SESSION, KEYS)
+    assert trim(warm) is not None
+    assert trim(cold) is not None
+    warm["metadata"]["labels"][LABEL_SESSION] = "s1"
+    del cold["metadata"]["labels"][LABEL_SESSION]
+    assert trim(warm) is None
+    assert trim(cold) is None
+
+
+def test_a_record_keeps_no_more_of_a_sentence_than_a_status_holds():
+    body = warm_pod(POOL, "default-x", KEYS)
+    waiting = {"reason": "CreateContainerError", "message": "x" * 1_000_000}
+    body["status"] = {"containerStatuses": [{"name": "browser", "state": {"waiting": waiting}}]}
+    record = trim(body)
+    assert record is not None
+    assert record.waiting == Trouble("CreateContainerError", "x" * 1024)

@@ -89,6 +89,16 @@ def test_warm_pods_are_candidates_when_they_are_ready_free_and_fit(state: State)
     assert [pod.name for pod in view(state).candidates] == ["ready"]
 
 
+def test_a_pod_of_an_earlier_pool_of_that_name_is_neither_a_candidate_nor_surplus(state: State):
+    state.put_session(a_session())
+    for number in range(3):
+        state.pod_changed(f"p{number}", None, a_pod(f"p{number}", owner_uid="another-pools"))
+    assert view(state).candidates == ()
+    found = state.pool_view("default", NOW)
+    assert found is not None
+    assert found.warm == ()
+
+
 def test_pods_of_an_older_template_are_used_up_first(state: State):
     state.put_session(a_session())
     guard = a_pod().template.partition(".")[0]

@@ -30,6 +30,8 @@ class FakePodAgents:
         self.refused: Counter[str] = Counter()
         self.deaf: set[str] = set()
         """Names of pods whose agent closes every connection without a word."""
+        self.hostile: dict[str, bytes] = {}
+        """Name of a pod -> what its agent sends whatever it is asked."""
         self._kubelet = kubelet
         self._verifier = RequestVerifier(keys) if keys else None
         self._stack = AsyncExitStack()
@@ -53,6 +55,11 @@ class FakePodAgents:
             request.transport.abort()
             return web.Response(status=499)  # nobody is there to read it
         self.requests[request.path] += 1
+        if (said := self.hostile.get(pod["metadata"]["name"])) is not None:
+            self.requests[pod["metadata"]["name"]] += 1
+            request.transport.write(said)
+            request.transport.close()
+            return web.Response(status=499)  # it has been answered
         if request.path == "/healthz":
             return web.json_response({}, status=503 if self._kubelet.fate(pod) == "never-ready" else 200)
         body = await request.read()

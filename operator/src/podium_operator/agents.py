@@ -6,6 +6,7 @@ general HTTP client's does.
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -32,8 +33,12 @@ from podium_protocol.signing import RequestSigner, SignedFor
 
 __all__ = ["AgentRefused", "AgentUnreachable", "Agents"]
 
-LARGEST: Final = 1 << 20
-"""Bytes of an answer; a status is under 2 KiB."""
+LARGEST: Final = 64 << 10
+"""Bytes of an answer's head, and of its body; a status is under 2 KiB."""
+UNREADABLE: Final = (OSError, TimeoutError, ValueError, EOFError, asyncio.LimitOverrunError, RecursionError)
+"""What a connection or an answer may come to. A pod's agent is no part of this process: it may send anything, or nothing."""
+_STATUS_LINE: Final = re.compile(r"HTTP/1\.[01] ([1-5][0-9]{2})(?: |$)", re.ASCII)
+_LENGTH: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
 class AgentUnreachable(Exception):
@@ -86,7 +91,7 @@ class Agents:
         try:
             async with asyncio.timeout(self._timeout):
                 status, _ = await _exchange(self._url(pod), "GET", "/healthz")
-        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+        except UNREADABLE:
             return False
         return status == 200
 
@@ -101,10 +106,10 @@ class Agents:
         try:
             async with asyncio.timeout(self._timeout):
                 status, answer = await _exchange(self._url(pod), method, path, body, credential)
-                parsed = json.loads(answer)
-        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
-            raise AgentUnreachable(f"the agent of {pod.name} does not answer: {str(error) or type(error).__name__}") from error
-        if status >= 400:
+                parsed = _parsed(answer)
+        except UNREADABLE as error:
+            raise AgentUnreachable(f"the agent of {pod.name} does not answer: {_cause(error)}") from error
+        if not 200 <= status < 300:
             raise _refusal(status, parsed)
         return parsed
 
@@ -155,12 +160,26 @@ async def _exchange(url: str, method: str, path: str, body: bytes = b"", credent
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    words = first.split(" ", 2)
-    if len(words) < 2:
-        raise ValueError("not HTTP")
+    if (found := _STATUS_LINE.match(first)) is None:
+        raise ValueError("it does not speak HTTP")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-    status = int(words[1])
-    length = int(headers["content-length"]) if "content-length" in headers else -1
-    if length > LARGEST or "transfer-encoding" in headers:
+    length = headers.get("content-length", "")
+    # Agents always say how long an answer is; 6 digits are more than any may have.
+    if "transfer-encoding" in headers or not _LENGTH.fullmatch(length) or int(length) > LARGEST:
         raise ValueError("an answer of a kind that agents do not give")
-    return status, await (reader.readexactly(length) if length >= 0 else reader.read(LARGEST))
+    return int(found[1]), await reader.readexactly(int(length))
+
+
+def _parsed(answer: bytes) -> Any:
+    parsed = json.loads(answer)
+    json.dumps(parsed, ensure_ascii=False).encode()  # JSON may spell half a character, which no API server keeps as it is
+    return parsed
+
+
+def _cause(error: BaseException) -> str:
+    """A sentence of ours about what went wrong: an agent's own bytes are not repeated in statuses and logs."""
+    if isinstance(error, asyncio.LimitOverrunError):
+        return "its answer begins with too much"
+    if isinstance(error, RecursionError | UnicodeError | json.JSONDecodeError):
+        return "its answer is no JSON that can be read"
+    return str(error) or type(error).__name__

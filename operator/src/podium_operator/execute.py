@@ -99,6 +99,11 @@ class Executor:
             except NotFound:
                 supply.lost(pod)
                 return
+            except (Forbidden, Invalid) as error:
+                # That pod cannot be this session's; asking again for the same would keep the session from every other pod.
+                log.warning("claim_not_allowed", extra={"session": session.metadata.name, "pod": pod.name, "error": str(error)})
+                self.notes.unfit(session, pod)
+                return
             self.pods.learn(body)
 
     async def _look_again_at(self, pod: PodRecord, supply: Supply) -> None:

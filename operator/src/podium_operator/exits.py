@@ -76,9 +76,14 @@ def _said(exit_: Exit) -> End:
     try:
         message = json.loads(exit_.message)
         reason = EndReason(message["reason"])
-        return End(reason, str(message.get("message") or _SENTENCES.get(reason, "")))
-    except (ValueError, KeyError, TypeError):
+        return End(reason, _readable(str(message.get("message") or _SENTENCES.get(reason, ""))))
+    except (ValueError, KeyError, TypeError, RecursionError):
         reason = reason_of_exit(exit_.code)
         last = exit_.message.strip().splitlines()[-1:] or [""]
         text = f"the agent exited with code {exit_.code}" + (f": {last[0]}" if last[0] else "")
-        return End(reason, text[:500])
+        return End(reason, _readable(text))
+
+
+def _readable(text: str) -> str:
+    """What a status can hold of a pod's own words: JSON may spell half a character, which no model and no API server takes."""
+    return text[:500].encode("utf-8", "replace").decode()

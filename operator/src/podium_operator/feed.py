@@ -6,7 +6,8 @@ those cost 9.2 writes a session where this operator spends two.
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,24 @@ class _Pauses:
 
     def __iter__(self) -> Iterator[float]:
         return itertools.chain((0.2, 0.5, 1, 2), itertools.repeat(3))
+
+
+class _NothingKept(kopf.DiffBaseStorage):
+    """What kopf reads of earlier work in an object before it tells a handler of it: nothing.
+
+    Its own storage parses an annotation, which anybody who may write the object can make unreadable, and then tells nobody.
+    """
+
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
+        """The part of an object whose changes are handled."""
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """That part as it was handled last."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Note it for the next time."""
 
 
 async def run_kopf(operator: Operator, *, namespace: str, kubeconfig: Path | None, stop: asyncio.Event) -> None:
@@ -63,6 +82,9 @@ def _settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True  # no watch of namespaces and definitions: no rights in the whole cluster
     settings.peering.standalone = True
+    settings.persistence.diffbase_storage = _NothingKept()
+    # kopf takes its finalizer off objects that carry it for no reason of ours, and may not: nobody can name one that is not known.
+    settings.persistence.finalizer = f"{GROUP}/{secrets.token_hex(16)}"
     settings.watching.chunk_size = 500
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330

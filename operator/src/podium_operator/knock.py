@@ -5,12 +5,15 @@ an agent could have said so itself. Its word is as good as the agent's, and come
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from podium_kube.backoff import Backoff
 from podium_operator.records import PodRecord
 
 __all__ = ["Knocker"]
+
+log = logging.getLogger(__name__)
 
 
 class Knocker:
@@ -47,10 +50,17 @@ class Knocker:
 
     async def _knock(self, pod: PodRecord) -> None:
         failures = 0
-        while not await self._asks(pod):
+        while not await self._says_ready(pod):
             failures += 1
             await asyncio.sleep(self._pauses.delay(failures))
         self._answered(pod)
+
+    async def _says_ready(self, pod: PodRecord) -> bool:
+        try:
+            return await self._asks(pod)
+        except Exception:  # whatever one agent brings about must not end the questions to all others, and the operator with them
+            log.exception("knock_broke", extra={"pod": pod.name})
+            return False
 
 
 def _starts(pod: PodRecord) -> bool:

@@ -92,6 +92,7 @@ class Operator:
         )
         self._knocker = Knocker(agents.ready, self._answered(notes), KNOCKS)
         self._missed = 0  # comparisons in a row that found what no watch had told
+        self._unreadable: set[str] = set()  # names of sessions that no model takes: they are known all the same
         self.ready = asyncio.Event()
         """Everything has been listed once, and the workers work."""
 
@@ -125,10 +126,17 @@ class Operator:
 
     def session_event(self, kind: str | None, body: Json) -> None:
         """What a watch says of a session."""
+        name = body["metadata"]["name"]
         if kind == "DELETED":
-            self.state.drop_session(body["metadata"]["name"], body["metadata"]["uid"])
-        elif not self.state.knows(body) and (session := _read(BrowserSession, body)) is not None:
+            self._unreadable.discard(name)
+            self.state.drop_session(name, body["metadata"]["uid"])
+        elif self.state.knows(body):
+            return
+        elif (session := _read(BrowserSession, body)) is not None:
+            self._unreadable.discard(name)
             self.state.put_session(session)
+        else:
+            self._unreadable.add(name)
 
     def pool_event(self, kind: str | None, body: Json) -> None:
         """What a watch says of a pool."""
@@ -144,6 +152,7 @@ class Operator:
             self.pool_event(None, body)
         self._drop_missing(self.state.pools, pools.items, int(pools.version), self.state.drop_pool)
         sessions = await self._client.list(SESSIONS, namespace=self._settings.namespace)
+        self._unreadable &= {body["metadata"]["name"] for body in sessions.items}
         self._missed = self._missed + 1 if self._is_behind(sessions.items) else 0
         for body in sessions.items:
             self.session_event(None, body)
@@ -186,7 +195,8 @@ class Operator:
         """Whether there is a session that should have been heard of long ago. kopf's watches have been known to die in silence."""
         if not self.ready.is_set():
             return False
-        unknown = [body["metadata"] for body in items if body["metadata"]["name"] not in self.state.sessions]
+        heard_of = self._unreadable | self.state.sessions.keys()
+        unknown = [body["metadata"] for body in items if body["metadata"]["name"] not in heard_of]
         latest = self._clock() - SETTLED
         return any(datetime.fromisoformat(metadata["creationTimestamp"]).timestamp() < latest for metadata in unknown)
 

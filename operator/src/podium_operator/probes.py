@@ -23,15 +23,17 @@ async def serving(host: str, port: int, pages: Mapping[str, Callable[[], Page]])
     """Answer `pages` by path while inside; the port it listens on."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(5.0):
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                method, path = [*head.split(" ", 2), "", ""][:2]
-                make = pages.get(path.partition("?")[0]) if method == "GET" else None
-                page = Page(404, b"not found\n") if make is None else make()
-                writer.write(_bytes(page))
-                await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                async with asyncio.timeout(5.0):
+                    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                    method, path = [*head.split(" ", 2), "", ""][:2]
+                    make = pages.get(path.partition("?")[0]) if method == "GET" else None
+                    page = Page(404, b"not found\n") if make is None else make()
+                    writer.write(_bytes(page))
+                    await writer.drain()
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(answer, host, port, limit=16 << 10)
     try:

@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from podium_crds.names import CONTAINER, LABEL_POOL, LABEL_SESSION, LABEL_TEMPLATE
+from podium_crds.names import CONTAINER, GROUP, KIND_POOL, KIND_SESSION, LABEL_POOL, LABEL_SESSION, LABEL_TEMPLATE
 from podium_kube.resources import Json
 
 __all__ = ["Exit", "PodRecord", "Trouble", "trim"]
+
+SENTENCE: Final = 1024
+"""Characters kept of what Kubernetes says: as many as a condition's message may have."""
+LAST_WORDS: Final = 4096
+"""Characters kept of a termination message: as many as a kubelet takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class PodRecord:
     session: str = ""
     """Name of the BrowserSession it belongs to; empty while it is warm."""
     owner_uid: str = ""
+    """Of the BrowserPool or BrowserSession that is its controller."""
     template: str = ""
     phase: str = "Pending"
     ready: bool = False
@@ -72,10 +78,18 @@ class PodRecord:
         return self.deleting is None and not self.over
 
 
-def trim(body: Json) -> PodRecord:
-    """The record of a pod as the API server gives it."""
+def trim(body: Json) -> PodRecord | None:
+    """The record of a pod as the API server gives it; None for one that Podium did not make.
+
+    Anybody who makes pods can give them these labels; what is Podium's has a session as its controller if it carries a
+    session's label, and else a pool.
+    """
     metadata, status = body["metadata"], body.get("status") or {}
     labels = metadata.get("labels") or {}
+    controller = next((owner for owner in metadata.get("ownerReferences") or () if owner.get("controller")), None)
+    kind = KIND_SESSION if labels.get(LABEL_SESSION) else KIND_POOL
+    if controller is None or controller["kind"] != kind or controller["apiVersion"].partition("/")[0] != GROUP:
+        return None
     conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
     state = _state(status)
     terminated = state.get("terminated")
@@ -86,7 +100,7 @@ def trim(body: Json) -> PodRecord:
         created=_seconds(metadata.get("creationTimestamp")) or 0.0,
         pool=labels.get(LABEL_POOL, ""),
         session=labels.get(LABEL_SESSION, ""),
-        owner_uid=next((owner["uid"] for owner in metadata.get("ownerReferences") or () if owner.get("controller")), ""),
+        owner_uid=controller["uid"],
         template=labels.get(LABEL_TEMPLATE, ""),
         phase=status.get("phase") or "Pending",
         ready=conditions.get("Ready", {}).get("status") == "True",
@@ -110,7 +124,9 @@ def _state(status: dict[str, Any]) -> dict[str, Any]:
 
 def _exit(terminated: dict[str, Any]) -> Exit:
     return Exit(
-        code=int(terminated.get("exitCode", 0)), reason=terminated.get("reason") or "", message=terminated.get("message") or ""
+        code=int(terminated.get("exitCode", 0)),
+        reason=terminated.get("reason") or "",
+        message=(terminated.get("message") or "")[:LAST_WORDS],
     )
 
 
@@ -121,7 +137,7 @@ def _trouble(condition: dict[str, Any] | None, status: str) -> Trouble | None:
 
 
 def _given(entry: dict[str, Any] | None) -> Trouble | None:
-    return None if entry is None else Trouble(entry.get("reason") or "", entry.get("message") or "")
+    return None if entry is None else Trouble(entry.get("reason") or "", (entry.get("message") or "")[:SENTENCE])
 
 
 def _seconds(text: str | None) -> float | None:

@@ -171,7 +171,7 @@ class State:
         return PoolView(
             pool,
             self._shapes[name],
-            warm=tuple(pods.warm.values()),
+            warm=tuple(pod for pod in pods.warm.values() if pod.owner_uid == pool.metadata.uid),
             taken=frozenset(supply.taken),
             expected=supply.expected(now),
             claimed=len(pods.claimed),
@@ -219,7 +219,11 @@ class State:
         fit = [
             pod
             for pod in pods
-            if pod.ready and pod.live and pod.ip and shape.fits(pod) and supply.may_take(pod) and pod.uid not in unfit
+            if pod.owner_uid == pool.metadata.uid
+            and (pod.ready and pod.live and pod.ip)
+            and shape.fits(pod)
+            and supply.may_take(pod)
+            and pod.uid not in unfit
         ]
         # Those of an older template first: they are used up, as the strategy says.
         yield from sorted(fit, key=lambda pod: (pod.template == shape.label, pod.created, pod.name))

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 _BRIEF = 1.0
 """Seconds; a watch that ends so soon, and told nothing, is a failure: asking again at once would be a storm."""
+ODD: Final = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+"""What an object that somebody made odd may bring about; it must not end the watch of all the others."""
 _BREATH = 200
 """Objects of a list taken in before other tasks get their turn, some 15 ms."""
 
@@ -62,9 +64,9 @@ class Informer(Generic[T]):
     """The objects of a selection by name, each as `trim` makes it; `on_change(name, old, new)` is told of every change.
 
     `trim` keeps what is needed of an object (a pod of 3.7 KB of JSON is 31 KB of dicts); returning None leaves the object
-    out, as does a ValueError, which is logged. Callbacks run in the informer's task, so they must only note the name:
-    what they raise ends `run`. Old or new is None for an object that came or went. A change may be told once for several
-    versions of an object, and nothing is told twice for one.
+    out, as does what it raises of an odd object (`ODD`), which is logged. Callbacks run in the informer's task, so they must
+    only note the name: what they raise ends `run`. Old or new is None for an object that came or went. A change may be told
+    once for several versions of an object, and nothing is told twice for one.
 
     While the API server cannot be reached the last known objects stay; `age` says how old that knowledge is.
     """
@@ -193,9 +195,9 @@ class Informer(Generic[T]):
             return
         try:
             new = self._trim(body)
-        except ValueError as error:
+        except ODD as error:
             self.counts.misunderstood += 1
-            log.warning("object_not_understood", extra=self._fields | {"object": name, "error": str(error)})
+            log.warning("object_not_understood", extra=self._fields | {"object": name, "error": repr(error)[:500]})
             return
         if new is None:
             self._drop(name, version)
