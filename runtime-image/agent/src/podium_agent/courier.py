@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpcore
 
+from podium_agent.network import Network
 from podium_agent.outbox import Outbox
 from podium_protocol.events import BatchReceipt, EventBatch
 from podium_protocol.sessions import Connections, Destinations
@@ -48,7 +49,7 @@ class Courier:
         url: Callable[[], str | None],
     ) -> None:
         # httpcore and not httpx, which loads a certificate store for every client, also for a Unix socket: 20 ms and more.
-        self._pool = httpcore.AsyncConnectionPool(uds=destinations.socket, max_connections=8)
+        self._pool = httpcore.AsyncConnectionPool(uds=destinations.socket, max_connections=8, network_backend=Network())
         self._url_prefix = destinations.url.rstrip("/")
         self._headers = [("authorization", f"Bearer {destinations.token}")]
         self._outbox = outbox

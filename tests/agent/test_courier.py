@@ -1,0 +1,94 @@
+"""A courier that is told to stop at the worst moment."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from podium_agent.courier import Courier, DeliveryError
+from podium_agent.outbox import Outbox
+from podium_protocol.sessions import Connections, Destinations
+from podium_protocol.state import SavedState
+
+STATE = SavedState(saved_at=datetime(2026, 2, 12, tzinfo=UTC))
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+
+
+class Gateway:
+    """Answers when it is told to, in a thread of its own: the test's loop may stand still meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self.asked = threading.Event()
+        self.may_answer = threading.Event()
+        self.answered = threading.Event()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._listener.settimeout(30)
+
+    def serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with self._listener, connection:
+            connection.settimeout(30)
+            request = b""
+            while b'"saved_at"' not in request:
+                request += connection.recv(65_536)
+            self.asked.set()
+            self.may_answer.wait(30)
+            connection.sendall(ANSWER)
+            self.answered.set()
+            while connection.recv(65_536):
+                pass
+
+
+@contextmanager
+def gateway(path: Path) -> Iterator[Gateway]:
+    serving = Gateway(path)
+    thread = threading.Thread(target=serving.serve)
+    thread.start()
+    try:
+        yield serving
+    finally:
+        serving.may_answer.set()
+        thread.join()
+
+
+async def test_a_report_given_up_as_its_answer_arrives_is_nobodys_error(tmp_path: Path) -> None:
+    complaints: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(repr(context.get("exception"))))
+    path = tmp_path / "gateway.sock"
+    courier = Courier(
+        Destinations(url="http://gateway", token="t", socket=str(path)),
+        Outbox(lambda: datetime.now(UTC)),
+        connections=Connections,
+        url=lambda: None,
+    )
+    with gateway(path) as there:
+        saving = asyncio.create_task(courier.save(STATE))
+        assert await asyncio.to_thread(there.asked.wait, 30)
+        # The loop stands still until the answer is there: its next round finds the socket readable, and runs this first.
+        there.may_answer.set()
+        assert there.answered.wait(30)
+        loop.call_soon(saving.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await saving
+        await courier.close()
+        await asyncio.sleep(0)
+    assert complaints == []
+
+
+async def test_a_gateway_that_is_not_there_is_a_delivery_that_failed(tmp_path: Path) -> None:
+    for to in (
+        Destinations(url="http://gateway", token="t", socket=str(tmp_path / "none")),
+        Destinations(url="http://127.0.0.1:1", token="t"),
+    ):
+        courier = Courier(to, Outbox(lambda: datetime.now(UTC)), connections=Connections, url=lambda: None)
+        with pytest.raises(DeliveryError):
+            await courier.save(STATE)
+        await courier.close()
