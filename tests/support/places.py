@@ -207,6 +207,9 @@ class FakeProvisioner:
     def warm(self) -> int:
         return 1
 
+    def hurry(self) -> None:
+        pass
+
     async def close(self) -> None:
         for key in list(self.agents):
             self.die(key, EndReason.EVICTED)

@@ -171,19 +171,23 @@ def _environment(home: Path, settings: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def running_podium(home: Path, **settings: str) -> Iterator[LocalPodium]:
-    """Serve from `home` until the block ends; settings as environment variables."""
+def running_podium(home: Path, *command: str, **settings: str) -> Iterator[LocalPodium]:
+    """Serve from `home` until the block ends; settings as environment variables.
+
+    `command` runs it some other way, as the leader of a process group.
+    """
     environment = _environment(home, settings)
     home.mkdir(mode=0o700, exist_ok=True)
     log = home / "serve.log"
     with log.open("a") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "podium_gateway", "serve"],
+            command or [sys.executable, "-m", "podium_gateway", "serve"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
             cwd=home,
+            start_new_session=bool(command),
         )
     assert process.stdout is not None
     try:

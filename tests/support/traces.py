@@ -75,9 +75,9 @@ class Traces:
 def traces_of(podium: Podium) -> list[Traces]:
     """Every session that the gateway has a browser for; only a gateway of this machine's can be looked at so."""
     assert isinstance(podium, LocalPodium), "mark the test `local`"
-    below = [each for each in descendants(podium.process.pid) if each.parent == podium.process.pid]
-    agents = [each.pid for each in below if "podium_agent" in _command(each.pid)]
-    found = [_traces(each) for each in agents if not is_spare(each, gateway=podium.process.pid)]
+    below = descendants(podium.process.pid)
+    agents = [each for each in below if "podium_agent" in _command(each.pid)]
+    found = [_traces(each.pid) for each in agents if not is_spare(each.pid, gateway=each.parent)]
     return [each for each in found if each is not None]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from podium_system.displays import remove_display
+from podium_system.displays import displays_of, remove_display
 
 NOBODY = 2**22 + 1
 """A pid that Linux never gives."""
@@ -64,3 +64,11 @@ def test_a_display_whose_lock_names_a_living_process_stays(folder: Path, sockets
 def test_a_display_that_left_nothing_is_no_error(folder: Path) -> None:
     remove_display(7, folder=folder)
     assert left(folder) == set()
+
+
+def test_a_users_displays_are_found_by_their_sockets(folder: Path, sockets: ExitStack) -> None:
+    for name in ("X7", "X12", "Xother"):
+        listening(sockets, str(folder / ".X11-unix" / name))
+    assert displays_of(os.geteuid(), folder=folder) == [7, 12]
+    assert displays_of(NOBODY, folder=folder) == []
+    assert displays_of(os.geteuid(), folder=folder / "nowhere") == []

@@ -13,6 +13,7 @@ from podium_gateway.errors import PodiumError
 from podium_gateway.settings import Settings
 
 WRONG_USE = 2
+INTERRUPTED = 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PodiumError as error:
         sys.stderr.write(f"podium: {error.message}\n")
         return 1
+    except KeyboardInterrupt:  # before anything was started that would have to be ended
+        return INTERRUPTED
     return 0
 
 

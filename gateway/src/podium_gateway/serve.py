@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -28,7 +27,9 @@ from podium_gateway.declared import SettingsError
 from podium_gateway.home import prepare_home
 from podium_gateway.placement import Placement, in_a_cluster, on_this_machine
 from podium_gateway.provision.local.folders import HomeInUse, hold_home
+from podium_gateway.provision.port import Provisioner
 from podium_gateway.settings import Settings
+from podium_gateway.stopping import Stopping, stopping_on_signals
 from podium_gateway.store.database import Database
 from podium_gateway.tasks import Tasks
 from podium_system.logs import configure
@@ -54,14 +55,15 @@ class _Server(uvicorn.Server):
 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Serve until SIGINT or SIGTERM; a second one stops at once. Exits with a sentence when it cannot serve."""
+    """Serve until a signal says stop; the next one hurries. Exits with a sentence when it cannot serve."""
     configure(settings.log_level)
     prepare_home(settings.home)
     try:
         with hold_home(settings.home), _listen(settings) as listener:
-            uvloop.run(_serve(settings, environ, listener))
+            status = uvloop.run(_serve(settings, environ, listener))
     except (HomeInUse, PermissionError, SettingsError) as error:
         sys.exit(f"podium: {error}")
+    sys.exit(status)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -72,29 +74,37 @@ def _listen(settings: Settings) -> socket.socket:
         sys.exit(f"podium: cannot listen on {settings.host} port {settings.port}: {error.strerror}; set PORT to another")
 
 
-async def _serve(settings: Settings, environ: Mapping[str, str], listener: socket.socket) -> None:
-    stop = _stop_on_signals()
-    # Placed first: a first browser starts, or a first look at the cluster is taken, while the database opens.
-    async with _placed(settings, environ) as placement, await Database.open(settings.database_url) as database:
-        gateway = assemble(settings, database, placement)
-        await gateway.runs.recover()
-        told = await _first_words(settings, gateway, port=listener.getsockname()[1])
-        with placement.listen() as inside:
-            async with _serving(gateway.internal, inside, name="internal"), Tasks("gateway") as tasks:
-                tasks.start(gateway.tunnels.watch_keys(gateway.accounts.revoked_among), name="revoked-keys")
-                tasks.start(gateway.strays.watch(), name="strays")
-                async with _serving(gateway.public, listener, name="public") as server:
-                    sys.stdout.write(told)
-                    sys.stdout.flush()
-                    where = {"host": settings.host, "port": listener.getsockname()[1]}
-                    log.info("serving", extra=where | {"place": settings.provisioner, "sessions": settings.max_sessions})
-                    await _until(stop, server)
-                    await _stop_sessions(gateway, settings)
-                await placement.provisioner.close()
-                await gateway.runs.close()
-                await gateway.operation_log.close(limit=LOG_LIMIT)
-                await gateway.extractor.close()
-    log.info("stopped")
+async def _serve(settings: Settings, environ: Mapping[str, str], listener: socket.socket) -> int:
+    with stopping_on_signals() as stopping:
+        # Placed first: a first browser starts, or a first look at the cluster is taken, while the database opens.
+        async with _placed(settings, environ) as placement, await Database.open(settings.database_url) as database:
+            gateway = assemble(settings, database, placement)
+            await gateway.runs.recover()
+            told = await _first_words(settings, gateway, port=listener.getsockname()[1])
+            with placement.listen() as inside:
+                async with _serving(gateway.internal, inside, name="internal"), Tasks("gateway") as tasks:
+                    tasks.start(gateway.tunnels.watch_keys(gateway.accounts.revoked_among), name="revoked-keys")
+                    tasks.start(gateway.strays.watch(), name="strays")
+                    tasks.start(_hurry(stopping, placement.provisioner), name="hurry")
+                    async with _serving(gateway.public, listener, name="public") as server:
+                        sys.stdout.write(told)
+                        sys.stdout.flush()
+                        where = {"host": settings.host, "port": listener.getsockname()[1]}
+                        log.info("serving", extra=where | {"place": settings.provisioner, "sessions": settings.max_sessions})
+                        await _until(stopping.asked, server)
+                        await _stop_sessions(gateway, settings)
+                    await placement.provisioner.close()
+                    await gateway.runs.close()
+                    await gateway.operation_log.close(limit=LOG_LIMIT)
+                    await gateway.extractor.close()
+        log.info("stopped")
+        return stopping.status
+
+
+async def _hurry(stopping: Stopping, provisioner: Provisioner) -> None:
+    await stopping.hurried.wait()
+    log.info("hurried")
+    provisioner.hurry()
 
 
 def _placed(settings: Settings, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Placement]:
@@ -147,18 +157,3 @@ async def _serving(app: ASGIApp, listener: socket.socket, *, name: str) -> Async
     finally:
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-
-    def told() -> None:
-        if stop.is_set():
-            # Agents die with us, and the next start removes what they leave.
-            os._exit(130)
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told)
-    return stop

@@ -113,5 +113,8 @@ class Provisioner(Protocol):
     def warm(self) -> int:
         """Browsers that wait, ready to be taken."""
 
+    def hurry(self) -> None:
+        """Whoever stops the service does not wait: what would be ended is killed, and still nothing is left of it."""
+
     async def close(self) -> None:
         """Forget every run; one that cannot outlive this process is ended, at once."""

@@ -13,9 +13,21 @@ from typing import Final
 
 from podium_system.processes import LINUX, facts
 
-__all__ = ["remove_display"]
+__all__ = ["displays_of", "remove_display"]
 
 _FOLDER: Final = Path("/tmp")  # noqa: S108 - where X servers keep sockets and locks, by convention
+
+
+def displays_of(uid: int, *, folder: Path = _FOLDER) -> list[int]:
+    """Numbers of the displays whose sockets belong to that user, whether or not a server lives there."""
+    found = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder / ".X11-unix"):
+            number = entry.name.removeprefix("X")
+            with contextlib.suppress(OSError):
+                if number.isascii() and number.isdigit() and entry.stat(follow_symlinks=False).st_uid == uid:
+                    found.append(int(number))
+    return sorted(found)
 
 
 def remove_display(number: int, *, folder: Path = _FOLDER) -> None:

@@ -190,6 +190,12 @@ class LocalProvisioner:
                 self._uids.give_back(child.uid)
                 self._ports.give_back(child.port)
 
+    def hurry(self) -> None:
+        """See `Provisioner`."""
+        self._closing = True
+        for child in self._children:
+            child.hurry(EndReason.EVICTED, "the gateway was stopped at once")
+
     async def close(self) -> None:
         """See `Provisioner`."""
         self._closing = True

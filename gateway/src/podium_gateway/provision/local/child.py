@@ -82,6 +82,7 @@ class AgentChild:
         self._process: asyncio.subprocess.Process | None = None
         self._deadline = float("inf")
         self._bound = False
+        self._hurried = False
         self.clean = True
         """Whether the sweep left nothing; otherwise uid and port must not be given out again."""
 
@@ -122,6 +123,18 @@ class AgentChild:
             self._wish.set_result((reason, message))
         return await asyncio.shield(self.exited)
 
+    def hurry(self, reason: EndReason, message: str = "") -> None:
+        """Have it killed without another word, also while it is being started or ended; what it leaves is removed as always."""
+        if not self._wish.done():
+            self._wish.set_result((reason, message))
+        self._hurried = True
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
     async def run(self, launcher: Launcher) -> None:
         """The whole life. Cancelling it kills the process."""
         process: asyncio.subprocess.Process | None = None
@@ -129,14 +142,14 @@ class AgentChild:
         try:
             process, ready = await self._spawn(launcher)
             self._process = process
+            if self._hurried:
+                self._kill()
             with contextlib.closing(ready):
                 ended = await self._live(process, ready)
         except OSError as error:
             log.error("agent_not_started", extra={"agent": self.paths.name, "error": str(error)})
         finally:
-            if process is not None and process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+            self._kill()
             await asyncio.shield(self._clean_up(process))
             if not self.ready.done():
                 self.ready.set_exception(StartFailed(ended.reason, ended.message))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from podium_gateway.provision.local.folders import AgentPaths
-from podium_system.displays import remove_display
+from podium_system.displays import displays_of, remove_display
 from podium_system.processes import pids_of_user
 
 __all__ = ["processes_left", "sweep"]
@@ -75,9 +75,10 @@ def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> int:
         if time.monotonic() > deadline:
             break
         time.sleep(0.02)
-    display = paths.display()
-    if display is not None:
-        remove_display(display)
+    # Not only the one that the agent has noted: an agent killed while it starts has not noted any.
+    for display in {paths.display(), *displays_of(os.geteuid() if uid is None else uid)}:
+        if display is not None:
+            remove_display(display)
     paths.remove()
     if uid is not None:
         _remove_files_of(uid)

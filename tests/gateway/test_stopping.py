@@ -1,0 +1,48 @@
+"""Which signals are one wish, and which are two."""
+
+import asyncio
+import signal
+
+import pytest
+
+from podium_gateway.stopping import Stopping, stopping_on_signals
+
+INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+CASES: dict[str, tuple[list[tuple[int, float]], int]] = {
+    "one": ([(TERM, 0)], 0),
+    "a group's, and make's own": ([(TERM, 0), (TERM, 0.02)], 0),
+    "and a supervisor's": ([(TERM, 0), (TERM, 0.02), (TERM, 0.4), (TERM, 0.9)], 0),
+    "a closed terminal's, and its shell's": ([(HUP, 0), (HUP, 0.1), (TERM, 0.3)], 0),
+    "a key that was pressed twice": ([(INT, 0), (INT, 0.5)], 130),
+    "a key that bounced": ([(INT, 0), (INT, 0.1)], 0),
+    "Ctrl-C, and then kill": ([(INT, 0), (TERM, 3)], 143),
+    "kill, and again": ([(TERM, 0), (TERM, 3)], 143),
+    "kill, its echo, and then Ctrl-C twice": ([(TERM, 0), (TERM, 0.1), (INT, 5), (INT, 6)], 130),
+}
+
+
+@pytest.mark.parametrize(("signals", "status"), CASES.values(), ids=CASES.keys())
+async def test_a_wish_to_stop(signals: list[tuple[int, float]], status: int) -> None:
+    stopping = Stopping()
+    for number, when in signals:
+        stopping.told(number, 100 + when)
+    assert stopping.asked.is_set()
+    assert (stopping.hurried.is_set(), stopping.status) == (status != 0, status)
+
+
+async def test_signals_are_heard_and_what_was_ignored_stays_so() -> None:
+    before = {number: signal.getsignal(number) for number in (INT, TERM, HUP)}
+    signal.signal(HUP, signal.SIG_IGN)
+    try:
+        with stopping_on_signals() as stopping:
+            signal.raise_signal(HUP)
+            await asyncio.sleep(0)
+            assert not stopping.asked.is_set()
+            signal.raise_signal(TERM)
+            async with asyncio.timeout(10):
+                await stopping.asked.wait()
+        signal.raise_signal(TERM)  # an echo that comes late
+        assert signal.getsignal(TERM) is signal.SIG_IGN
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
