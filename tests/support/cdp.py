@@ -23,7 +23,7 @@ class RawClient:
     @asynccontextmanager
     async def connect(cls, url: str) -> "AsyncIterator[RawClient]":
         """Connected for the length of the block."""
-        async with connect(url, compression=None, max_size=None) as socket:
+        async with connect(url, compression=None, max_size=None, open_timeout=LIMIT) as socket:
             yield cls(socket)
 
     async def send(self, method: str, params: dict[str, Any] | None = None, *, session: str | None = None) -> int:

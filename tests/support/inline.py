@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from support.serving import serving
@@ -66,6 +66,8 @@ class Inline:
                 Route("/kept/{name}", lambda request: HTMLResponse(NO_ICON + self.kept[request.path_params["name"]])),
                 Route("/tell", self._tell, methods=["POST"]),
                 Route("/hang/{name}", self._hang),
+                Route("/slow/{seconds:float}", self._slow),
+                Route("/drip/{seconds:float}", self._drip),
                 Route("/redirect", self._redirect),
                 Route("/status/{status:int}", self._status),
                 Route("/download/{name}", self._download),
@@ -85,6 +87,21 @@ class Inline:
         while not await request.is_disconnected():
             await asyncio.sleep(0.05)
         return Response()
+
+    async def _slow(self, request: Request) -> Response:
+        self.asked.append(request.url.path)
+        await asyncio.sleep(request.path_params["seconds"])
+        return HTMLResponse(NO_ICON + "at last")
+
+    async def _drip(self, request: Request) -> Response:
+        async def parts() -> AsyncIterator[bytes]:
+            for _ in range(10):
+                yield b"drop\n" * 1000
+                await asyncio.sleep(request.path_params["seconds"] / 10)
+            yield b"the end\n"
+
+        headers = {"content-disposition": 'attachment; filename="drops.txt"'}
+        return StreamingResponse(parts(), media_type="text/plain", headers=headers)
 
     async def _redirect(self, request: Request) -> Response:
         return RedirectResponse(request.query_params["to"])

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from podium_gateway.provision.port import Place, RunEnded, RunKey
 from podium_gateway.sessions.lifecycle import Life, Status
+from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import Connections, SandboxState
 from podium_protocol.state import SavedState
 
@@ -54,6 +55,11 @@ class LiveSession:
     def ending(self) -> bool:
         """Its end was asked for and has not come yet."""
         return self.life.status is Status.ENDING
+
+    def ends(self, reason: EndReason, message: str = "") -> None:
+        """Its end has been decided. The first reason stands."""
+        if self.life.live:
+            self.life = self.life.ending(reason, message)
 
     @property
     def uid(self) -> str:

@@ -5,6 +5,7 @@ hangs up changes nothing.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -39,6 +40,9 @@ log = logging.getLogger(__name__)
 
 END_LIMIT: Final = 30.0
 """Seconds a caller waits for an end: above a place's whole way from polite to killed."""
+NEWS: Final = 5.0
+"""Seconds until a browser that went away is known to have ended: its process first, and what is left of it is removed."""
+DEATHS: Final = frozenset({EndReason.BROWSER_CRASHED, EndReason.AGENT_CRASHED, EndReason.OUT_OF_MEMORY, EndReason.NODE_LOST})
 HISTORY_STAYS: Final = "what it did can still be read, and creating it again begins a new run"
 _USABLE: Final = frozenset({Status.CREATING, Status.RUNNING})
 
@@ -59,19 +63,21 @@ class Sessions:
     async def create(self, caller: Caller, wish: Wish, *, session_id: str | None = None) -> LiveSession:
         """A session of that id: the caller's live one, else a new run. Answers as soon as it is stored, still `creating`.
 
-        A session that lives stays as it is, whatever the wish. Raises `SessionTaken`, `CapacityExhausted`, `ShuttingDown`,
-        `InvalidRequest`, and for what it is to begin with `StateNotFound` or `StorageOff`.
+        A session that lives stays as it is, whatever the wish; asked for again it stays at least as long as after its last client
+        left. One that is ending is waited for, and the new run begins with what it has saved. Raises `SessionTaken`,
+        `CapacityExhausted`, `ShuttingDown`, `InvalidRequest`, `Unavailable`, and for what it is to begin with `StateNotFound` or
+        `StorageOff`.
         """
         name = new_session_id() if session_id is None else valid_session_id(session_id)
         while (live := self._catalog.get(name)) is not None:
             if live.user_id != caller.user_id:
                 raise SessionTaken
-            if live.life.status in _USABLE:
-                await _within(live.began, self._settings.ready_wait)
-                if live.key is not None:
-                    return live
-            else:  # its last run is being put away
+            if live.life.status not in _USABLE:  # its last run is being put away
                 await _within(live.over, END_LIMIT)
+                continue
+            await _within(live.began, self._settings.ready_wait)
+            if live.key is not None and await self._stays(live):
+                return live
         if self._closing:
             raise ShuttingDown
         if len(self._catalog) >= self._settings.max_sessions:
@@ -130,7 +136,7 @@ class Sessions:
         if live.life.status is Status.RUNNING and live.place is not None:
             return live.place
         if live.life.was_ready or live.life.status is not Status.FAILED:
-            raise SessionEnded
+            raise _over(live)
         raise BrowserFailed(live.life.message or "the browser could not be started")
 
     async def ping(self, live: LiveSession) -> None:
@@ -141,20 +147,56 @@ class Sessions:
 
     @asynccontextmanager
     async def reaching(self, live: LiveSession) -> AsyncIterator[None]:
-        """Around what is asked of a session's browser: when that cannot be reached, its place is asked whether the run is over.
+        """Around what is asked of a session's browser: what fails because the session ends says so, with the reason.
 
-        Pods go without a word to those who talk to them, and their addresses are used again.
+        When the browser cannot be reached, its place is asked whether the run is over: pods go without a word to those who talk
+        to them, and their addresses are used again. Raises `SessionEnded` or `BrowserGone`.
         """
         try:
             yield
-        except BrowserGone:
-            if live.key is not None:
-                await self._provisioner.look(live.key)
-            raise
+        except (BrowserGone, SessionEnded) as error:
+            self._heard(live, error)
+            if live.life.reason is None:
+                if live.key is not None:
+                    await self._provisioner.look(live.key)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(NEWS):
+                        await live.over.wait()
+            if live.life.reason is None:
+                raise
+            raise _over(live) from error
+
+    @staticmethod
+    def _heard(live: LiveSession, error: PodiumError) -> None:
+        """An agent that refuses because it ends says why."""
+        with contextlib.suppress(KeyError, ValueError):
+            live.ends(EndReason(str(error.details["reason"])), str(error.details["explanation"]))
+
+    async def _stays(self, live: LiveSession) -> bool:
+        """Whether the session is there for who asks for it now; false once it is over. Raises `PodiumError`.
+
+        Its agent alone knows, since it ends by itself, and puts the end off for who asks.
+        """
+        if live.life.status is Status.CREATING:
+            return True
+        try:
+            await self.ping(live)
+        except (SessionEnded, BrowserGone):
+            await _within(live.over, END_LIMIT)
+            return False
+        return live.life.status in _USABLE
+
+    async def put_away(self, live: LiveSession) -> bool:
+        """Whether the run has ended, or does within `END_LIMIT`; false when it lives on. Raises `PodiumError`."""
+        if live.life.reason is None:
+            return False
+        await _within(live.over, END_LIMIT)
+        return True
 
     async def end(self, live: LiveSession, *, reason: EndReason = EndReason.REQUESTED, message: str = "") -> None:
-        """End the session and wait until nothing is left of it. Raises `SessionNotFound` when that was asked before."""
+        """End the session and wait until nothing is left of it. Raises `SessionNotFound`, then too, when it was ending before."""
         if live.life.status not in _USABLE:
+            await _within(live.over, END_LIMIT)
             raise SessionNotFound
         live.life = live.life.ending(reason, message)
         log.info("session_ending", extra={"session": live.session_id, "run": live.run, "reason": reason})
@@ -196,6 +238,15 @@ class Sessions:
             await live.over.wait()
         except PodiumError as error:
             log.warning("session_not_evicted", extra={"session": live.session_id, "error": error.message})
+
+
+def _over(live: LiveSession) -> PodiumError:
+    """A session that ends or has ended, as those are told who want something of its browser."""
+    reason, message = live.life.reason, live.life.message
+    state = "is ending" if live.life.live else "has ended"
+    sentence = f"the session {state} ({reason}{': ' + message if message else ''})"
+    kind = BrowserGone if reason in DEATHS else SessionEnded
+    return kind(f"{sentence}; {HISTORY_STAYS}", details={} if reason is None else {"reason": str(reason)})
 
 
 async def _within(event: asyncio.Event, limit: float) -> None:

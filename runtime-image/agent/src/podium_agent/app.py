@@ -86,7 +86,7 @@ class _Routes:
         return _json(await self._session.looked())
 
     async def ping(self, _: Request, __: bytes) -> Response:
-        self._session.touch()
+        self._session.use()
         return JSONResponse({})
 
     async def left(self, _: Request, __: bytes) -> Response:
@@ -96,7 +96,8 @@ class _Routes:
 
     async def save(self, _: Request, __: bytes) -> Response:
         self._require_attached()
-        await self._session.save()
+        async with self._session.used():
+            await self._session.save()
         return JSONResponse({})
 
     async def operate(self, request: Request, body: bytes) -> Response:
@@ -105,11 +106,8 @@ class _Routes:
             raise AgentError(AgentErrorCode.INVALID_REQUEST, "there is no such operation")
         wanted = _parse(operation.request, body)
         self._require_attached()
-        self._session.touch()
-        try:
+        async with self._session.used():
             return _answer(await operation.run(wanted))
-        finally:
-            self._session.touch()
 
     async def end(self, _: Request, body: bytes) -> Response:
         request = _parse(EndRequest, body)
@@ -129,15 +127,15 @@ class _Routes:
             self._check(websocket, "GET", b"")
             self._require_attached()
             await carry()
-        except AgentError as error:
+        except AgentError as refusal:
+            error = self._session.ending() if self._session.ended.done() else refusal
             try:
                 await websocket.send_denial_response(_refusal(error))
             except (RuntimeError, WebSocketDisconnect):  # the client left before it was answered
                 log.debug("denial_not_sent", extra={"code": error.code})
 
     def _require_attached(self) -> None:
-        if self._session.ended.done():
-            raise AgentError(AgentErrorCode.ENDING, "the session is ending")
+        self._session.require_open()
         if not self._session.attached:
             raise AgentError(AgentErrorCode.NOT_ATTACHED, "the browser is not attached to a session yet")
 

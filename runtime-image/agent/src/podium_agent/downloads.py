@@ -67,6 +67,8 @@ class Downloads:
         self._folder = folder
         self._attended = attended
         self._begun: dict[str, _Download] = {}
+        self.progress = 0
+        """Counts every word of a download."""
         self._finished: asyncio.Queue[str] = asyncio.Queue(maxsize=1000)
         connection.on("Browser.downloadWillBegin", self._will_begin)
         connection.on("Browser.downloadProgress", self._progress)
@@ -82,6 +84,11 @@ class Downloads:
         if context is not None and context != self._targets.default_context:
             params["browserContextId"] = context
         self._connection.post("Browser.setDownloadBehavior", params)
+
+    @property
+    def under_way(self) -> int:
+        """Downloads that have begun and are not artifacts yet."""
+        return len(self._begun)
 
     def client_left(self) -> None:
         """Chromium goes back to its own default for what that client had set."""
@@ -138,6 +145,7 @@ class Downloads:
 
     def _progress(self, params: Params, _: str | None) -> None:
         guid, state = params["guid"], params["state"]
+        self.progress += 1
         if state == "inProgress" or guid not in self._begun:
             return
         if state != "completed":

@@ -57,6 +57,7 @@ async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder
     session = Session(
         browser,
         traffic=tunnels.traffic,
+        waiting=tunnels.waiting,
         # `kubectl port-forward` reaches DevTools past us. Nobody else is on a pod's loopback; on a shared machine anybody is.
         outsiders=(lambda: strangers(browser.chromium.port) > 0) if settings.alone else (lambda: False),
         memory_kills=oom_kills if settings.alone else (lambda: 0),

@@ -1,8 +1,9 @@
 """One agent's life with one run of one session: bound, attached, watched, ended once and for one reason."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final
 
 from podium_agent.browser import Browser
@@ -28,6 +29,10 @@ SAVE_LIMIT: Final = 3.0
 FLUSH_LIMIT: Final = 3.0
 TITLE_LIMIT: Final = 1.0
 FINISH_DOWNLOADS: Final = 2.0
+CLOSING: Final = 0.5
+"""Seconds between a browser's first words of its close and the last of its DevTools: 0.15 usually."""
+NEWS: Final = 2.5
+"""Seconds until it is known why a browser went away: above the wait of `watch_process` for its end."""
 
 
 class Session:
@@ -38,6 +43,7 @@ class Session:
         browser: Browser,
         *,
         traffic: Callable[[], int],
+        waiting: Callable[[], bool] = lambda: False,
         outsiders: Callable[[], bool] = lambda: False,
         memory_kills: Callable[[], int] = lambda: 0,
         sandbox_required: bool = False,
@@ -49,6 +55,7 @@ class Session:
         self.changed = asyncio.Event()
         """Set when connections come or go, so that deadlines are looked at anew."""
         self._traffic = traffic
+        self._waiting = waiting
         self._outsiders = outsiders
         self._tasks: set[asyncio.Task[Any]] = set()
         self._courier: Courier | None = None
@@ -152,6 +159,7 @@ class Session:
             idle_seconds=browser.activity.idle_for(now),
             url=None if page is None else page.url,
             title=None if page is None else page.title,
+            ending=self.ended.result()[0] if self.ended.done() else None,
         )
 
     async def looked(self) -> AgentStatus:
@@ -167,9 +175,58 @@ class Session:
             page.title = without_credentials(answer["targetInfo"]["title"])
         return self.status()
 
-    def touch(self) -> None:
-        """Somebody used the session."""
-        self.browser.activity.touch(asyncio.get_running_loop().time())
+    def use(self) -> None:
+        """Somebody wants the session to be there. Raises `AgentError` ENDING when it is too late for that."""
+        self.require_open()
+        self.browser.activity.use(asyncio.get_running_loop().time())
+        self.changed.set()
+
+    def hold(self) -> contextlib.ExitStack:
+        """Be in use until that is closed. Raises `AgentError` ENDING."""
+        self.require_open()
+        activity, clock = self.browser.activity, asyncio.get_running_loop().time
+
+        def release() -> None:
+            activity.finished(clock())
+            self.changed.set()
+
+        activity.began(clock())
+        held = contextlib.ExitStack()
+        held.callback(release)
+        return held
+
+    @contextlib.asynccontextmanager
+    async def used(self) -> AsyncIterator[None]:
+        """While a call is worked on; one that the session's end cuts short fails with that. Raises `AgentError`."""
+        with self.hold():
+            try:
+                yield
+            except AgentError as error:
+                await self._news_of(error)
+                if self.ended.done():
+                    raise self.ending() from error
+                raise
+
+    async def _news_of(self, error: AgentError) -> None:
+        """What failed because the browser is closing fails before it is known that it closes, and why: wait for that."""
+        browser = self.browser
+        if browser.connection.closed.done() or error.code is AgentErrorCode.BROWSER_GONE:
+            await asyncio.wait({self.ended}, timeout=NEWS)
+        elif not browser.targets.pages or "net::ERR_ABORTED" in error.message:
+            closing: set[asyncio.Future[Any]] = {self.ended, browser.connection.closed}
+            await asyncio.wait(closing, timeout=CLOSING, return_when=asyncio.FIRST_COMPLETED)
+            if browser.connection.closed.done():
+                await asyncio.wait({self.ended}, timeout=NEWS)
+
+    def require_open(self) -> None:
+        """Raises `AgentError` ENDING from the moment on in which the end has been decided."""
+        if self.ended.done():
+            raise self.ending()
+
+    def ending(self) -> AgentError:
+        """The end, as who asks for something meanwhile is told."""
+        reason, message = self.ended.result()
+        return AgentError(AgentErrorCode.ENDING, f"the session is ending ({reason})", reason=str(reason), explanation=message)
 
     def connected(self, kind: str) -> None:
         """A `cdp` or `vnc` tunnel opened."""
@@ -276,20 +333,26 @@ class Session:
         if not state.enabled:
             self.end(EndReason.BROWSER_CRASHED, f"Chromium's sandbox is required, but {state.detail}")
 
+    def _judged(self) -> EndReason | None:
+        browser, now = self.browser, asyncio.get_running_loop().time()
+        browser.activity.sample(self._traffic(), now, waiting=self._waiting())
+        browser.activity.downloading(browser.downloads.under_way, browser.downloads.progress, now)
+        return browser.activity.verdict(now)
+
     async def _watch_activity(self) -> Verdict:
         activity, loop, display = self.browser.activity, asyncio.get_running_loop(), self.browser.display
         while True:
-            activity.sample(self._traffic(), loop.time())
             if self._outsiders():  # their bytes cannot be counted, so being connected is use
                 activity.touch(loop.time())
             if activity.connections.vnc and display is not None:
                 idle = await asyncio.to_thread(display.idle_seconds)
                 if idle is not None:
                     activity.touch(loop.time() - idle)
-            verdict = activity.verdict(loop.time())
-            if verdict is not None:
+            if self._judged() is not None:
                 await unless_gone(self.browser.connection)
-                return verdict, ""
+                # From here to the end nothing is awaited: whoever came while the browser was asked has come in time.
+                if (verdict := self._judged()) is not None:
+                    return verdict, ""
             pause = max(0.0, min(activity.deadline() - loop.time(), SAMPLE))
             try:
                 async with asyncio.timeout(pause):

@@ -33,28 +33,34 @@ class Tunnels:
         """Bytes both ways over all CDP tunnels so far."""
         return self._ended_bytes + sum(pair.up_bytes + pair.down_bytes for pair in self._open)
 
+    def waiting(self) -> bool:
+        """Whether a DevTools client waits for an answer."""
+        return any(pair.waiting for pair in self._open)
+
     async def cdp(self, websocket: WebSocket, session: Session, *, page: str | None, active: bool) -> None:
         """To the browser's level, or to a page's (`active` without an id means the active one). Raises `AgentError`."""
-        await session.restored()
-        chromium = session.browser.chromium
-        path = chromium.path
-        if page is not None or active:
-            target = await session.browser.front.page(page)
-            if target is None:
-                raise AgentError(AgentErrorCode.PAGE_NOT_FOUND, "there is no such page")
-            path = f"/devtools/page/{target.id}"
+        with session.hold() as arriving:  # from now on somebody is coming
+            await session.restored()
+            chromium = session.browser.chromium
+            path = chromium.path
+            if page is not None or active:
+                target = await session.browser.front.page(page)
+                if target is None:
+                    raise AgentError(AgentErrorCode.PAGE_NOT_FOUND, "there is no such page")
+                path = f"/devtools/page/{target.id}"
 
-        def opened(pair: Pair) -> None:
-            self._open.add(pair)
-            session.connected("cdp")
-            pair.done.add_done_callback(lambda _: closed(pair))
+            def opened(pair: Pair) -> None:
+                self._open.add(pair)
+                session.connected("cdp")
+                arriving.close()
+                pair.done.add_done_callback(lambda _: closed(pair))
 
-        def closed(pair: Pair) -> None:
-            self._open.discard(pair)
-            self._ended_bytes += pair.up_bytes + pair.down_bytes
-            session.disconnected("cdp")
+            def closed(pair: Pair) -> None:
+                self._open.discard(pair)
+                self._ended_bytes += pair.up_bytes + pair.down_bytes
+                session.disconnected("cdp")
 
-        await _splice(websocket, Target(port=chromium.port), path.encode(), on_open=opened)
+            await _splice(websocket, Target(port=chromium.port), path.encode(), on_open=opened, watched=True)
 
     async def vnc(self, websocket: WebSocket, session: Session) -> None:
         """To the live view. Raises `AgentError`, NO_SCREEN where there is none."""

@@ -148,3 +148,5 @@ class AgentStatus(_Message):
     title: str | None
     responsive: bool = True
     """Whether the browser itself answered just now."""
+    ending: EndReason | None = None
+    """Why the session is about to end, once that is decided."""

@@ -103,6 +103,7 @@ async def take(
     answer: bytes,
     *,
     on_giver_lost: OnLost,
+    watched: bool = False,
 ) -> Pair:
     """Ask for the client's socket, and splice it to `upstream`, whose 101 is `answer`.
 
@@ -114,7 +115,7 @@ async def take(
     giver.write(head + b"\r\n" + name + b": " + value + b"\r\n\r\n")
     async with asyncio.timeout(TAKE_LIMIT):
         given, early = await _receive(loop, giver)
-    pair = Pair(loop)
+    pair = Pair(loop, watched=watched)
     upstream.write(early)
 
     class Entry(asyncio.Protocol):

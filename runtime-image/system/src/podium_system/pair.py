@@ -1,13 +1,15 @@
 """Two transports joined: what arrives at one is written to the other, with backpressure and half-close.
 
 The hot path is `Half.data_received`: two counters and a write. It reads no clock; who wants to know about idleness samples the
-counters.
+counters. A pair that is `watched` also counts commands and answers, behind the write.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+from podium_system.exchange import Messages
 
 __all__ = ["Half", "Pair", "SpliceRefused", "SpliceStats"]
 
@@ -76,6 +78,22 @@ class Half(asyncio.Protocol):
         self.pair.lost(self, exc)
 
 
+class WatchedHalf(Half):
+    """One side of a pair whose messages are counted."""
+
+    __slots__ = ("messages",)
+
+    def __init__(self, pair: "Pair", *, up: bool) -> None:
+        super().__init__(pair, up=up)
+        self.messages = Messages()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on first."""
+        self.bytes += len(data)
+        self.peer.write(data)
+        self.messages.see(data)
+
+
 class Pair:
     """A client's transport and an upstream's, joined until either ends.
 
@@ -85,7 +103,11 @@ class Pair:
     __slots__ = ("_fins", "_loop", "_on_client_lost", "_reason", "_timer", "client", "client_transport", "done", "upstream")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, *, on_client_lost: Callable[[Exception | None], None] | None = None
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        on_client_lost: Callable[[Exception | None], None] | None = None,
+        watched: bool = False,
     ) -> None:
         self._loop = loop
         self._on_client_lost = on_client_lost
@@ -93,8 +115,9 @@ class Pair:
         self._fins = 0
         self._timer: asyncio.TimerHandle | None = None
         self.done: asyncio.Future[SpliceStats] = loop.create_future()
-        self.client = Half(self, up=True)
-        self.upstream = Half(self, up=False)
+        half = WatchedHalf if watched else Half
+        self.client = half(self, up=True)
+        self.upstream = half(self, up=False)
 
     @property
     def up_bytes(self) -> int:
@@ -105,6 +128,12 @@ class Pair:
     def down_bytes(self) -> int:
         """Bytes the upstream has sent so far."""
         return self.upstream.bytes
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a command has no answer yet; only known of a pair that is watched."""
+        up, down = self.client, self.upstream
+        return isinstance(up, WatchedHalf) and isinstance(down, WatchedHalf) and up.messages.count > down.messages.count
 
     def join(self, *, client: asyncio.Transport, upstream: asyncio.Transport) -> None:
         """Make both transports this pair's; reading of the upstream is the caller's to resume."""

@@ -162,21 +162,23 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
         host: bytes = b"localhost",
         on_open: OnOpen | None = None,
         timeout: float = 30.0,
+        watched: bool = False,
     ) -> SpliceStats:
         """Dial, forward the upgrade and, on 101, splice until either side ends.
 
         `on_open` gets the open pair, to count it and to close it from elsewhere. `timeout` bounds the handshake, in seconds.
+        `watched` counts DevTools commands and answers, where this process carries them.
         Raises `SpliceRefused` (the upstream said no), `OSError` or `TimeoutError` while the client is still unanswered.
         """
         async with asyncio.timeout(timeout):
             upstream, answer = await self._forward(target, path, headers=headers, host=host)
         try:
             if offered(self.transport, self.scope["headers"]):
-                pair: Carried = await self._take(upstream, answer)
+                pair: Carried = await self._take(upstream, answer, watched=watched)
             elif accepts(answer):
                 pair = self._give(upstream)
             else:
-                pair = self._join(upstream, answer)
+                pair = self._join(upstream, answer, watched=watched)
         except BaseException:  # cancelled, too: without a pair nobody else would close it
             upstream.abort()
             raise
@@ -191,8 +193,8 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
             if not pair.done.done():  # this task was cancelled
                 pair.abort()
 
-    def _join(self, upstream: asyncio.Transport, answer: bytes) -> Pair:
-        pair = Pair(self.loop, on_client_lost=self.connection_lost)
+    def _join(self, upstream: asyncio.Transport, answer: bytes, *, watched: bool) -> Pair:
+        pair = Pair(self.loop, on_client_lost=self.connection_lost, watched=watched)
         self.handshake_complete = self.close_sent = True
         pair.join(client=self.transport, upstream=upstream)
         # Before the first write: frames that came with the 101 may fill the client's buffer, and that pauses reading again.
@@ -215,10 +217,10 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()  # the other process has it
         return handed
 
-    async def _take(self, upstream: asyncio.Transport, answer: bytes) -> Pair:
+    async def _take(self, upstream: asyncio.Transport, answer: bytes, *, watched: bool) -> Pair:
         self.handshake_complete = self.close_sent = True
         try:
-            pair = await take(self.loop, self.transport, upstream, answer, on_giver_lost=self.connection_lost)
+            pair = await take(self.loop, self.transport, upstream, answer, on_giver_lost=self.connection_lost, watched=watched)
         except BaseException:  # cancelled, too: the client may be half handed over, and no answer can reach it any more
             self.transport.abort()
             raise

@@ -1,10 +1,12 @@
 """The DevTools sockets: connecting creates the session where there is none, and the last one leaving ends it."""
 
+from typing import Final
+
 from fastapi import APIRouter, WebSocket
 from starlette.datastructures import QueryParams
 
 from podium_gateway.auth.caller import Caller
-from podium_gateway.errors import InvalidRequest, PodiumError
+from podium_gateway.errors import BrowserGone, InvalidRequest, PodiumError, SessionEnded
 from podium_gateway.faces.context import admit, parts_of
 from podium_gateway.faces.rendering import rendered
 from podium_gateway.faces.urls import openable
@@ -12,6 +14,9 @@ from podium_gateway.sessions.wishes import Wish
 from podium_gateway.tunnels import TunnelOwner
 
 __all__ = ["devtools_path", "devtools_sockets"]
+
+RUNS: Final = 3
+"""Runs that one connection is tried with; who ends them as fast as they are made is told."""
 
 
 def devtools_path(mode: str | None) -> str:
@@ -44,11 +49,18 @@ def _flag(query: QueryParams, name: str) -> bool:
 async def _carry(socket: WebSocket, caller: Caller, session_id: str) -> None:
     parts = parts_of(socket)
     path = devtools_path(socket.query_params.get("mode"))
-    live = await parts.sessions.create(caller, _wish(socket.query_params), session_id=session_id)
-    place = await parts.sessions.ready(live)
-    owner = TunnelOwner(live.uid, live.session_id, caller.key_id, kind="cdp")
-    async with parts.sessions.reaching(live):
-        await parts.tunnels.carry(socket, place.agent, path, owner=owner, tunnel=parts.tunnel)
+    wish = _wish(socket.query_params)
+    for left in reversed(range(RUNS)):
+        live = await parts.sessions.create(caller, wish, session_id=session_id)
+        try:
+            place = await parts.sessions.ready(live)
+            owner = TunnelOwner(live.uid, live.session_id, caller.key_id, kind="cdp")
+            async with parts.sessions.reaching(live):
+                await parts.tunnels.carry(socket, place.agent, path, owner=owner, tunnel=parts.tunnel)
+            return
+        except (SessionEnded, BrowserGone):  # it ended before the client was answered, which would create it then
+            if not left or not await parts.sessions.put_away(live):
+                raise
 
 
 def devtools_sockets() -> APIRouter:

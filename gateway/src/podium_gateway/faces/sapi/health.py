@@ -31,7 +31,10 @@ async def asked(live: LiveSession) -> AgentStatus | None:
         return None
     with contextlib.suppress(TimeoutError, PodiumError):
         async with asyncio.timeout(ANSWER):
-            return await live.place.agent.status()
+            status = await live.place.agent.status()
+            if status.ending is not None:
+                live.ends(status.ending)
+            return status
     return None
 
 
