@@ -8,9 +8,10 @@ Every part of the site that can run a script (tab, popup, frame, worker) first l
 `/first/NAME`; see `pages/`.
 """
 
+import asyncio
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -103,6 +104,28 @@ async def _report(_: Request) -> Response:
     return Response(REPORT, media_type="text/csv", headers={"content-disposition": 'attachment; filename="report.csv"'})
 
 
+async def _slow_report(_: Request) -> Response:
+    """One that begins and does not end; its reader has to."""
+
+    async def body() -> AsyncIterator[bytes]:
+        while True:
+            yield REPORT
+            await asyncio.sleep(0.5)
+
+    return StreamingResponse(body(), headers={"content-disposition": 'attachment; filename="slow.csv"'})
+
+
+async def _broken_report(_: Request) -> Response:
+    """One that ends before it said it would."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield REPORT
+        raise ConnectionAbortedError("on purpose")
+
+    headers = {"content-disposition": 'attachment; filename="broken.csv"', "content-length": str(2 * len(REPORT))}
+    return StreamingResponse(body(), headers=headers)
+
+
 async def _data(request: Request) -> Response:
     return JSONResponse({"from": "site", "name": request.path_params["name"]})
 
@@ -132,6 +155,8 @@ def _app(site: Site) -> ASGIApp:
         Route("/first/{name}", _first),
         Route("/upload", _upload, methods=["POST"]),
         Route("/report", _report),
+        Route("/slow-report", _slow_report),
+        Route("/broken-report", _broken_report),
         Route("/data/{name}", _data),
         Route("/{name}", _page),
     ]
