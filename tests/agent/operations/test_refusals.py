@@ -127,6 +127,15 @@ REFUSED = {
         USABLE,
         "<button> is still moving",
     ),
+    "set back in each frame": (
+        "click",
+        "button",
+        {},
+        "<div><button>x</button></div><script>const move = document.querySelector('div').animate({ translate: [0, '99px'] }, 1e3);"
+        "const again = () => { move.currentTime = 500; requestAnimationFrame(again); }; again();</script>",
+        USABLE,
+        "<button> is still moving",
+    ),
     "not a field": ("fill", "p", {"text": "x"}, "<p>x</p>", USABLE, "<p> is not a field that can be filled"),
     "a checkbox": ("fill", "input", {"text": "x"}, "<input type=checkbox>", USABLE, "<input> is not a field that can be filled"),
     "read-only": ("fill", "input", {"text": "x"}, "<input readonly>", USABLE, "<input> is read-only"),

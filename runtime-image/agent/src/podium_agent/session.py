@@ -100,7 +100,7 @@ class Session:
         page = browser.targets.page(None)
         if request.start_url is not None and page is not None:
             browser.starting = page.id
-            browser.connection.post("Page.navigate", {"url": request.start_url}, page.session)
+            self._own(browser.navigator.start(page, request.start_url), "start")
         if self._courier is not None:
             self._own(self._courier.run(), "courier")
             self._own(browser.downloads.run(self._courier, self._traffic), "downloads")

@@ -10,7 +10,7 @@ from podium_agent.errors import AgentError
 from podium_agent.operations.keys import pieces, strokes
 from podium_agent.operations.pages import Page, Pages
 from podium_agent.operations.world import World
-from podium_agent.targets import Targets
+from podium_agent.targets import Target, Targets
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.operations import Acted, Action
 
@@ -24,6 +24,7 @@ MARGIN: Final = 0.25
 """Seconds of an action's limit that are kept for its input events and its answer."""
 
 
+_BY_HAND: Final = frozenset({"click", "hover"})
 _BY_SCRIPT: Final = frozenset({"fill", "focus", "select", "scroll"})
 
 
@@ -52,18 +53,44 @@ class Actor:
 
     async def _complete(self, page: Page, request: Action) -> str | None:
         earlier = self._loads.on(page)
+        settle = min(SETTLE, request.timeout / 2)
         element = await self._do(page, request)
-        # One turn through the renderer: a navigation that the action asked for has been announced by then. Not one task of the
-        # page's: after a click those wait for the next frame.
-        await page.command("Runtime.evaluate", {"expression": "0"})
+        while await self._turn(page, request, earlier, settle):
+            # Nothing has been done: what was under the hand when it came down was not the element, and has heard nothing of it.
+            page.begun = False
+            element = await self._do(page, request)
         load = self._loads.on(page)
         if load is not None and load is not earlier:
-            await page.within(_wait(load.over, min(SETTLE, request.timeout / 2)))
+            await page.within(_wait(load.over, settle))
         return element
+
+    async def _turn(self, page: Page, request: Action, earlier: "_Load | None", settle: float) -> bool:
+        """Whether the hand came down beside the element.
+
+        One turn through the renderer: a navigation that the action asked for has been announced by then. Not one task of the
+        page's: after a click those wait for the next frame. Nothing comes back while a navigation waits for its server.
+        """
+        if request.kind in _BY_HAND and request.target is not None:
+            asked = self._world.once(page, "missed")
+        else:
+            asked = page.once(page.command("Runtime.evaluate", {"expression": "0"}))
+        turn = asyncio.ensure_future(asked)
+        began = self._loads.next(page)
+        try:
+            await asyncio.wait({turn, began}, return_when=asyncio.FIRST_COMPLETED)
+            load = self._loads.on(page)
+            if not turn.done() and load is not None and load is not earlier:
+                await asyncio.wait({turn}, timeout=settle)
+                return turn.done() and turn.result() is True
+            return await turn is True
+        finally:
+            turn.cancel()
+            await asyncio.gather(turn, return_exceptions=True)
 
     async def _do(self, page: Page, request: Action) -> str | None:
         """Do it; the answer says to which element, if to one."""
-        limit = max(0.0, request.timeout - MARGIN) * 1000
+        limit = max(0.0, page.left() - MARGIN) * 1000
+        spent = (request.timeout - page.left()) * 1000
         on: Params = {"target": request.target, "limit": limit}
         match request.kind:
             case "click" | "hover":
@@ -71,7 +98,7 @@ class Actor:
                 if request.target is None:
                     met = await self._world.act(page, "none", at)
                 else:
-                    met = await self._world.act(page, "point", on)
+                    met = await self._world.act(page, "point", {**on, "spent": spent, "click": request.kind == "click"})
                     at = {"x": met["x"], "y": met["y"]}
                 await _mouse(page, at, click=request.kind == "click")
             case "type" | "press":
@@ -99,12 +126,12 @@ async def _mouse(page: Page, at: Params, *, click: bool) -> None:
     page.begun = True
     moved: Params = {"type": "mouseMoved", **at}
     if not click:
-        await page.command("Input.dispatchMouseEvent", moved)
+        await page.send("Input.dispatchMouseEvent", moved)
         return
     button: Params = {"button": "left", "clickCount": 1, **at}
     page.post("Input.dispatchMouseEvent", moved)
     page.post("Input.dispatchMouseEvent", {"type": "mousePressed", "buttons": 1, **button})
-    await page.command("Input.dispatchMouseEvent", {"type": "mouseReleased", **button})
+    await page.send("Input.dispatchMouseEvent", {"type": "mouseReleased", **button})
 
 
 async def _type(page: Page, text: str) -> None:
@@ -113,21 +140,21 @@ async def _type(page: Page, text: str) -> None:
             await _press(page, [event for key in keys for event in strokes(key)])
         else:
             page.begun = True
-            await page.command("Input.insertText", {"text": keys})
+            await page.send("Input.insertText", {"text": keys})
 
 
 async def _press(page: Page, events: list[Params]) -> None:
     page.begun = True
     for number, event in enumerate(events, start=1):
         if number % TYPED_AT_ONCE == 0 or number == len(events):
-            await page.command("Input.dispatchKeyEvent", event)
+            await page.send("Input.dispatchKeyEvent", event)
         else:
             page.post("Input.dispatchKeyEvent", event)
 
 
 async def _replace_selection(page: Page, text: str) -> None:
     if text:
-        await page.command("Input.insertText", {"text": text})
+        await page.send("Input.insertText", {"text": text})
     else:
         await _press(page, strokes("Delete"))
 
@@ -137,24 +164,33 @@ class _Loads:
 
     def __init__(self, connection: CdpConnection, targets: Targets) -> None:
         self._loading: dict[str, _Load] = {}
+        self._next: dict[str, asyncio.Future[None]] = {}
         connection.on("Page.frameRequestedNavigation", self._requested)
         connection.on("Page.frameStartedLoading", self._started)
         connection.on("Page.frameClearedScheduledNavigation", self._cleared)
         connection.on("Page.frameStoppedLoading", self._stopped)
-        targets.closed.append(lambda target: self._over(target.id))
+        targets.closed.append(self._forget)
 
     def on(self, page: Page) -> "_Load | None":
         """What its main frame is loading, or is about to."""
         return self._loading.get(page.target.id)
 
+    def next(self, page: Page) -> "asyncio.Future[None]":
+        """Resolves when it begins to load something. It is shared: leave it alone."""
+        if page.target.id not in self._next:
+            self._next[page.target.id] = asyncio.get_running_loop().create_future()
+        return self._next[page.target.id]
+
     def _requested(self, params: Params, _: str | None) -> None:
         # The first word of a form's submission; the load itself begins some ms later, or never.
         if params.get("disposition") == "currentTab":
             self._over(params["frameId"])
-            self._loading[params["frameId"]] = _Load()
+            self._begin(params["frameId"])
 
     def _started(self, params: Params, _: str | None) -> None:
-        self._loading.setdefault(params["frameId"], _Load()).started = True
+        if params["frameId"] not in self._loading:
+            self._begin(params["frameId"])
+        self._loading[params["frameId"]].started = True
 
     def _cleared(self, params: Params, _: str | None) -> None:
         load = self._loading.get(params["frameId"])
@@ -163,6 +199,15 @@ class _Loads:
 
     def _stopped(self, params: Params, _: str | None) -> None:
         self._over(params["frameId"])
+
+    def _forget(self, target: Target) -> None:
+        self._over(target.id)
+        self._next.pop(target.id, None)
+
+    def _begin(self, frame: str) -> None:
+        self._loading[frame] = _Load()
+        if (waiting := self._next.pop(frame, None)) is not None:
+            waiting.set_result(None)
 
     def _over(self, frame: str) -> None:
         load = self._loading.pop(frame, None)

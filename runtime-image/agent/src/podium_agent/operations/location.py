@@ -23,12 +23,12 @@ class Location:
         """Raises `AgentError`."""
         place = Geolocation(latitude=request.latitude, longitude=request.longitude, accuracy=request.accuracy)
         async with self._pages.page(request.page, limit=10) as page:
-            self._override = place.model_dump()
+            self._override = override = place.model_dump()
             # Nobody is there to answer the browser's question.
             await page.within(self._connection.command("Browser.grantPermissions", {"permissions": ["geolocation"]}))
-            await page.command("Emulation.setGeolocationOverride", self._override)
+            await page.steady(lambda: page.command("Emulation.setGeolocationOverride", override))
             for other in self._targets.pages:
-                self._connection.post("Emulation.setGeolocationOverride", self._override, other.session)
+                self._connection.post("Emulation.setGeolocationOverride", override, other.session)
         return place
 
     def _prepare(self, target: Target) -> list[tuple[str, Params]]:

@@ -1,20 +1,27 @@
 """Load a URL and wait for the load event of exactly that document."""
 
 import asyncio
+import contextlib
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.errors import AgentError, CdpError, CdpTimeout
-from podium_agent.operations.pages import Page, Pages
-from podium_agent.targets import Targets
+from podium_agent.operations.documents import replaced
+from podium_agent.operations.pages import AGAIN, Page, Pages
+from podium_agent.targets import Target, Targets
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.operations import Navigate, Navigated
 from podium_protocol.urls import bare_url, shown_url, without_credentials
 
 __all__ = ["Navigator"]
 
+_ABORTED: Final = "net::ERR_ABORTED"
 _IMAGES: Final = ["*.png", "*.jpg", "*.jpeg", "*.gif", "*.webp", "*.avif", "*.bmp", "*.ico", "*.svg"]
 _KEPT: Final = 200
+START: Final = 10.0
+"""Seconds in which operations wait until the start URL has loaded; its load goes on behind them."""
+ERROR_PAGE: Final = 5.0
+"""Seconds for the browser's page about a failure to be there: 0.1 s, and 1.5 s on a machine with 60 things to do."""
 
 
 class _Watch:
@@ -58,7 +65,7 @@ class Navigator:
         self._pages = pages
         self._targets = targets
         self._watches: dict[str, _Watch] = {}
-        """By page; its lock allows one at a time."""
+        """By page; its lock allows one at a time, and a start has a page to itself until another navigation takes over."""
         self._statuses: dict[str, int] = {}
         connection.on("Page.frameNavigated", self._navigated)
         connection.on("Page.navigatedWithinDocument", self._moved)
@@ -68,7 +75,7 @@ class Navigator:
     async def navigate(self, request: Navigate) -> Navigated:
         """Raises `AgentError`: NAVIGATION_FAILED with the network's own word, TIMEOUT, DIALOG_OPEN, PAGE_NOT_FOUND."""
         page_id = (await self._pages.open()).id if request.new_tab else request.page
-        async with self._pages.page(page_id, limit=request.timeout) as page:
+        async with self._pages.page(page_id, limit=request.timeout, leaving=True) as page:
             self._targets.activate(page.target)
             page.target.crashed = False
             blocked = _IMAGES if request.block_images else []
@@ -79,6 +86,21 @@ class Navigator:
             finally:
                 del self._watches[page.target.id]
 
+    async def start(self, page: Target, url: str) -> None:
+        """Send a session's first page to its start URL; operations on it wait until that has loaded or failed, `START` at most."""
+        watch = self._watches[page.id] = _Watch()
+        with self._pages.starting(page.id), contextlib.suppress(TimeoutError, AgentError):
+            try:
+                async with asyncio.timeout(START):
+                    ask = self._pages.connection.command
+                    answer = await ask("Page.navigate", {"url": url}, session=page.session, limit=START)
+                    if answer.get("errorText") != _ABORTED and "loaderId" in answer:
+                        watch.ask(answer["loaderId"])
+                        await watch.loaded
+            finally:
+                if self._watches.get(page.id) is watch:
+                    del self._watches[page.id]
+
     async def _load(self, page: Page, url: str, watch: _Watch) -> Navigated:
         answer = await self._go(page, url)
         frame = answer["frameId"]
@@ -86,6 +108,10 @@ class Navigator:
         if answer.get("isDownload"):
             return Navigated(page=page.target.id, frame_id=frame, url=page.target.url, download=True)
         if failure:
+            if failure != _ABORTED and "loaderId" in answer:  # what is aborted leaves the page where it is
+                watch.ask(answer["loaderId"])
+                # The next operation would meet the change to the browser's own page about it.
+                await page.within(asyncio.wait({watch.loaded}, timeout=min(ERROR_PAGE, page.left() / 2)))
             raise AgentError(AgentErrorCode.NAVIGATION_FAILED, f"{shown_url(url)}: {failure}", error=failure)
         if "loaderId" not in answer:  # the same document, another fragment
             return Navigated(page=page.target.id, frame_id=frame, url=without_credentials(await page.within(watch.moved)))
@@ -106,8 +132,15 @@ class Navigator:
 
     async def _go(self, page: Page, url: str) -> Params:
         await page.unblock()
+        go: Params = {"url": url, "transitionType": "typed"}
         try:
-            return await page.command("Page.navigate", {"url": url, "transitionType": "typed"})
+            while True:
+                try:
+                    return await page.command("Page.navigate", go)
+                except CdpError as error:
+                    if not replaced(error):
+                        raise
+                    await asyncio.sleep(AGAIN)  # nothing has begun
         except CdpError as error:
             if "invalid URL" in error.message:
                 raise AgentError(AgentErrorCode.INVALID_REQUEST, f"{shown_url(url)!r} is not a URL") from error

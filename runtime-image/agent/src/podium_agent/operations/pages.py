@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.dialogs import Dialogs
-from podium_agent.errors import AgentError, CdpTimeout
+from podium_agent.errors import AgentError, CdpError, CdpTimeout
 from podium_agent.front import Front
+from podium_agent.operations.documents import Documents, replaced
 from podium_agent.targets import Target, Targets
 from podium_protocol.errors import AgentErrorCode
 
@@ -18,17 +19,24 @@ T = TypeVar("T")
 
 BUSY: Final = 1.0
 """Seconds in which a page that is well lets us have a turn."""
+AGAIN: Final = 0.05
+"""Seconds until what met the change of a document is tried again, if the next document does not come before."""
 _DECLINED: Final = "nobody answers it, so it is declined within a second; to answer dialogs, stay connected with a DevTools client"
 
 
 class Pages:
     """Hands out pages to operations, one operation at a time each."""
 
-    def __init__(self, connection: CdpConnection, targets: Targets, dialogs: Dialogs, front: Front) -> None:
+    def __init__(
+        self, connection: CdpConnection, targets: Targets, dialogs: Dialogs, front: Front, *, attended: Callable[[], bool]
+    ) -> None:
         self.connection = connection
         self.targets = targets
+        self.documents = Documents(connection, targets, attended=attended)
         self._dialogs = dialogs
         self._front = front
+        self._starts: dict[str, asyncio.Event] = {}
+        """Of pages on their way to the session's start URL: set when they are there."""
         self._locks: dict[str, asyncio.Lock] = {}
         self._ends: dict[str, asyncio.Future[AgentError]] = {}
         """Of the running operations, by page: resolves when their page goes away under them."""
@@ -60,9 +68,21 @@ class Pages:
         lock = self._locks.get(target_id)
         return lock is not None and lock.locked()
 
+    @contextlib.contextmanager
+    def starting(self, target_id: str) -> Iterator[None]:
+        """While the page is on its way to the start URL, operations on it wait."""
+        self._starts[target_id] = there = asyncio.Event()
+        try:
+            yield
+        finally:
+            self._starts.pop(target_id, None)
+            there.set()
+
     @contextlib.asynccontextmanager
-    async def page(self, target_id: str | None, *, limit: float) -> AsyncIterator["Page"]:
+    async def page(self, target_id: str | None, *, limit: float, leaving: bool = False) -> AsyncIterator["Page"]:
         """The page an operation is about, alone, for at most `limit` seconds, the turn in its queue included.
+
+        A page on its way to the start URL is waited for, for half of the limit at most, unless the operation is `leaving` it.
 
         Raises `AgentError`: PAGE_NOT_FOUND when there is none, TIMEOUT when the time is over.
         """
@@ -70,17 +90,34 @@ class Pages:
         if target is None:
             what = f"there is no page {target_id}" if target_id else "the session has no open page"
             raise AgentError(AgentErrorCode.PAGE_NOT_FOUND, what)
+        shown = self.documents.count(target.id)
         try:
-            async with asyncio.timeout(limit), self._locks.setdefault(target.id, asyncio.Lock()):
+            async with asyncio.timeout(limit) as time, self._locks.setdefault(target.id, asyncio.Lock()):
                 dialog = self._dialogs.next_on(target.id)
                 end = self._ends[target.id] = asyncio.get_running_loop().create_future()
                 try:
-                    yield Page(self.connection, target, dialog, end, dialogs=self._dialogs)
+                    page = Page(self, target, dialog, end, dialogs=self._dialogs, until=time.when() or 0.0)
+                    if leaving:
+                        self._starts.pop(target.id, None)
+                        yield page
+                    else:
+                        with self.documents.wanted(target.id):
+                            await self._started(page, limit / 2)
+                            yield page
                 finally:
                     del self._ends[target.id]
                     dialog.cancel()
         except TimeoutError as late:
-            raise AgentError(AgentErrorCode.TIMEOUT, f"the page did not get there within {limit:g} s") from late
+            moves = self.documents.count(target.id) - shown
+            moved = f"; it went on to another document {moves} times meanwhile" if moves > 1 and not leaving else ""
+            raise AgentError(AgentErrorCode.TIMEOUT, f"the page did not get there within {limit:g} s{moved}") from late
+
+    async def _started(self, page: "Page", limit: float) -> None:
+        start = self._starts.get(page.target.id)
+        if start is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limit):
+                    await page.within(start.wait())
 
     async def open(self) -> Target:
         """A new tab in the session's own context, in front."""
@@ -100,15 +137,18 @@ class Page:
 
     def __init__(
         self,
-        connection: CdpConnection,
+        pages: Pages,
         target: Target,
         dialog: "asyncio.Future[str]",
         end: "asyncio.Future[AgentError]",
         *,
         dialogs: Dialogs,
+        until: float,
     ) -> None:
         self.target = target
-        self._connection = connection
+        self._until = until
+        self._connection = pages.connection
+        self._documents = pages.documents
         self._dialogs = dialogs
         self._dialog = dialog
         self._end = end
@@ -120,6 +160,65 @@ class Page:
         self._refuse_crashed()
         with self._connection.asked(method, params, session=self.target.session) as answer:
             return await self._first(answer)
+
+    def left(self) -> float:
+        """Seconds until the operation's limit."""
+        return max(0.0, self._until - asyncio.get_running_loop().time())
+
+    async def steady(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Do what changes nothing, and again whenever the document is replaced under it, until the operation's limit.
+
+        An error that says nothing of a document that has gone may be of one that went before: one more try finds out.
+        """
+        errors = 0
+        while True:
+            shown, following = self._documents.count(self.target.id), self._documents.next(self.target.id)
+            trying = asyncio.ensure_future(attempt())
+            either: set[asyncio.Future[Any]] = {trying, following}
+            try:
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                if trying.done():
+                    return trying.result()
+            except CdpError as error:
+                errors += 1
+                if errors > 1 and not replaced(error) and self._documents.count(self.target.id) == shown:
+                    raise
+            finally:
+                if not trying.done():
+                    trying.cancel()
+                    await asyncio.gather(trying, return_exceptions=True)
+            if not following.done():
+                await asyncio.wait({following}, timeout=AGAIN)
+
+    async def send(self, event: str, params: Params) -> None:
+        """An input event. One that leads to another document, or meets it, may never be answered: then that one is the answer."""
+        following = self._documents.next(self.target.id)
+        with self._connection.asked(event, params, session=self.target.session) as answer:
+            answered = asyncio.ensure_future(self._first(answer))
+            either: set[asyncio.Future[Any]] = {answered, following}
+            try:
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({answered}, timeout=BUSY)
+                if answered.done():
+                    answered.result()
+            finally:
+                answered.cancel()
+
+    async def once(self, attempt: Awaitable[T]) -> T | None:
+        """Ask the document something; nothing when it is replaced before it answers."""
+        following = self._documents.next(self.target.id)
+        trying = asyncio.ensure_future(attempt)
+        either: set[asyncio.Future[Any]] = {trying, following}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            return trying.result() if trying.done() else None
+        except CdpError as error:
+            if not replaced(error):
+                raise
+            return None
+        finally:
+            trying.cancel()
+            await asyncio.gather(trying, return_exceptions=True)
 
     async def bring_to_front(self) -> None:
         """Show it: a page behind another has no frames, so nothing on it becomes still, and keys go to the one in front."""
@@ -140,6 +239,8 @@ class Page:
             )
         except CdpTimeout:
             return False
+        except CdpError:  # its document is being replaced, so nothing hangs there
+            return True
         return True
 
     def post(self, method: str, params: Params) -> None:

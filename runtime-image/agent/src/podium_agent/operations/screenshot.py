@@ -23,19 +23,27 @@ MAX_URL: Final = 4096
 async def take(pages: Pages, request: Screenshot) -> tuple[bytes, ScreenshotTaken]:
     """The image's bytes and which page they show. Raises `AgentError`."""
     async with pages.page(request.page, limit=request.timeout) as page:
-        # A tab in the background has no frames to capture, and a headful browser would wait for one for ever.
-        await page.command("Page.bringToFront")
         pages.targets.activate(page.target)
-        clip = await _clip(page, request)
-        return await _capture(page, request.format, quality=request.quality, clip=clip)
+
+        async def shot() -> tuple[bytes, ScreenshotTaken]:
+            # A tab in the background has no frames to capture, and a headful browser would wait for one for ever.
+            await page.bring_to_front()
+            clip = await _clip(page, request)
+            return await _capture(page, request.format, quality=request.quality, clip=clip)
+
+        return await page.steady(shot)
 
 
 async def take_element(pages: Pages, world: World, request: ElementImage) -> tuple[bytes, ScreenshotTaken]:
     """A JPEG of one element, scrolled into view. Raises `AgentError`."""
     async with pages.page(request.page, limit=request.timeout) as page:
         pages.targets.activate(page.target)
-        area = await world.act(page, "area", {"target": request.target, "limit": max(0.0, request.timeout - MARGIN) * 1000})
-        return await _capture(page, "jpeg", quality=request.quality, clip=area["clip"], beyond=not area["fits"])
+
+        async def shot() -> tuple[bytes, ScreenshotTaken]:
+            area = await world.act(page, "area", {"target": request.target, "limit": max(0.0, page.left() - MARGIN) * 1000})
+            return await _capture(page, "jpeg", quality=request.quality, clip=area["clip"], beyond=not area["fits"])
+
+        return await page.steady(shot)
 
 
 async def _capture(

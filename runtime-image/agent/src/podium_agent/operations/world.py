@@ -4,10 +4,11 @@ It lives in an isolated world of the main document, with the refs of its trees. 
 no number is given twice, so a ref of a document that is gone is an error and never a wrong click.
 """
 
+from collections.abc import Awaitable
 from importlib import resources
 from typing import Any, Final
 
-from podium_agent.cdp import Params
+from podium_agent.cdp import CdpConnection, Params
 from podium_agent.errors import AgentError, CdpError
 from podium_agent.operations.pages import Page
 from podium_agent.targets import Target, Targets
@@ -31,10 +32,11 @@ def _source() -> str:
 class World:
     """Calls functions of the script, which is put into a document when it is first needed there."""
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, connection: CdpConnection, targets: Targets) -> None:
         self._source = _source()
         self._entries: dict[str, str] = {}
         targets.closed.append(self._forget)
+        connection.on("Page.frameNavigated", self._replaced)
 
     async def act(self, page: Page, name: str, argument: Params) -> Any:
         """`call` for what only works on the page in front, which is brought there if it is not. Raises `AgentError`."""
@@ -48,18 +50,30 @@ class World:
         """The result of one function. Raises `AgentError` with the code that the script refused with."""
         return _value(await self._ask(page, name, argument))
 
+    async def once(self, page: Page, name: str) -> Any:
+        """The result of one function in the document that was asked last; none when that is gone."""
+        entry = self._entries.get(page.target.id)
+        answer = None if entry is None else await page.once(self._invoke(page, entry, name, {}))
+        return None if answer is None else _value(_answer(answer))
+
     async def _ask(self, page: Page, name: str, argument: Params) -> Params:
-        for again in (False, True):
-            try:
-                entry = self._entries.get(page.target.id) or await self._enter(page)
-                answer = await self._invoke(page, entry, name, argument)
-            except CdpError:  # the document was replaced, before the call or under it
-                self._entries.pop(page.target.id, None)
-                if again:
-                    raise
-                continue
-            return _answer(answer)
-        raise AssertionError  # unreachable: the second turn returns or raises
+        left = page.left()
+
+        def again() -> Awaitable[Params]:
+            # What waits in the page waits no longer for having been asked again.
+            spent = (left - page.left()) * 1000
+            limit = {"limit": max(0.0, argument["limit"] - spent)} if "limit" in argument else {}
+            return self._try(page, name, {**argument, **limit})
+
+        return _answer(await page.steady(again))
+
+    async def _try(self, page: Page, name: str, argument: Params) -> Params:
+        try:
+            entry = self._entries.get(page.target.id) or await self._enter(page)
+            return await self._invoke(page, entry, name, argument)
+        except CdpError:
+            self._entries.pop(page.target.id, None)
+            raise
 
     async def _invoke(self, page: Page, entry: str, name: str, argument: Params) -> Params:
         call: Params = {"objectId": entry, "functionDeclaration": _CALL, "awaitPromise": True, "returnByValue": True}
@@ -75,6 +89,9 @@ class World:
         entry: str = answer["result"]["objectId"]
         self._entries[page.target.id] = entry
         return entry
+
+    def _replaced(self, params: Params, _: str | None) -> None:
+        self._entries.pop(params["frame"]["id"], None)
 
     def _forget(self, target: Target) -> None:
         self._entries.pop(target.id, None)

@@ -8,8 +8,51 @@ const refuse = (el, text) => {
 const fieldOf = (el) => (tagOf(el) === 'label' && el.control ? el.control : el);
 const behind = () => document.visibilityState !== 'visible' || !document.hasFocus();
 
-async function point({ target, limit }) {
-  const { el, x, y } = await ready(target, { limit });
+// Where the element was when it was looked at is where the hand goes; what is there when it arrives, only the event knows. A press on
+// anything else is kept from the page, with all that follows of it, and the agent looks for the element again.
+let aim = null;
+const PRESS = ['pointerdown', 'mousedown', 'pointerup', 'mouseup', 'click', 'dblclick'];
+const MOVE = ['pointermove', 'mousemove'];
+
+function aimAt(el, { x, y, click, limit }) {
+  aim?.end();
+  const types = click ? PRESS : MOVE;
+  const until = performance.now() + limit + 1000;
+  const windows = [viewOf(el)];
+  while (windows[0].frameElement) windows.unshift(viewOf(windows[0].frameElement));
+  const judge = (event) => {
+    if (!event.isTrusted || performance.now() > until) return;
+    if (mine.missed === null) {
+      // Another hand's event is not ours to judge: ours is in our place.
+      const offset = offsetOf(windows.find((one) => one === event.view) ?? window);
+      if (!types.slice(0, 2).includes(event.type) || Math.abs(event.clientX + offset.x - x) > 1 || Math.abs(event.clientY + offset.y - y) > 1) return;
+      const hit = event.composedPath()[0];
+      mine.missed = typeOf(hit) === Node.ELEMENT_NODE && !receives(el, hit);
+      if (!mine.missed) mine.end();
+    }
+    if (mine.missed && click) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (event.type === 'mouseup') setTimeout(mine.end); // a click comes in the same task
+    }
+  };
+  const mine = {
+    missed: null,
+    end: () => windows.forEach((one) => types.forEach((type) => one.removeEventListener(type, judge, true))),
+  };
+  windows.forEach((one) => types.forEach((type) => one.addEventListener(type, judge, true)));
+  aim = mine;
+}
+
+// Whether the last hand came down beside its element. One whose event nobody saw went to a frame that this world may not look into.
+function missed() {
+  aim?.end();
+  return aim?.missed === true;
+}
+
+async function point({ target, limit, spent, click }) {
+  const { el, x, y } = await ready(target, { limit, spent });
+  aimAt(el, { x, y, click, limit });
   return { x, y, element: introduced(el) };
 }
 

@@ -91,16 +91,23 @@ function unseen(el) {
 // An animation that has been ordered moves nothing until a frame of it is ready, and nothing in the few frames up to its start: an
 // element that is in one place in two frames is at rest only if in neither of them such an animation was about to take it away.
 const SOON = 100; // ms; what a page has planned for later is no reason to wait
-function starting(el) {
-  const soon = ({ startTime, timeline }) => startTime >= timeline?.currentTime && startTime - timeline.currentTime < SOON;
-  return documentOf(el)
+const animationsOf = (el) =>
+  documentOf(el)
     .getAnimations()
-    .some((one) => (one.pending || soon(one)) && one.effect?.target && contains(one.effect.target, el));
+    .filter((one) => one.effect?.target && contains(one.effect.target, el));
+function starting(animations) {
+  const soon = ({ startTime, timeline }) => startTime >= timeline?.currentTime && startTime - timeline.currentTime < SOON;
+  return animations.some((one) => one.pending || soon(one));
 }
+
+// Nor is it at rest when what moves it has been set anew between the two: one that is begun again in each frame is as far in each.
+const course = ({ playState, playbackRate, startTime, currentTime }) => `${playState} ${playbackRate} ${startTime ?? `at ${currentTime}`}`;
+const coursesOf = (animations) => new Map(animations.map((one) => [one, course(one)]));
+const kept = (before, now) => before.size === now.size && [...now].every(([one, how]) => before.get(one) === how);
 
 const SIDES = ['x', 'y', 'width', 'height'];
 
-async function ready(target, { limit, hit = true, enabled = true, reveal = true, retarget = (el) => el }) {
+async function ready(target, { limit, spent = 0, hit = true, enabled = true, reveal = true, retarget = (el) => el }) {
   const until = performance.now() + limit;
   let last = null;
   let tries = 0;
@@ -109,6 +116,7 @@ async function ready(target, { limit, hit = true, enabled = true, reveal = true,
     let why = null;
     let box = null;
     let starts = false;
+    let courses = null;
     const seen = tagOf(el) === 'area' ? pictureWith(el) : el;
     if (!seen || !visible(seen)) why = 'is not visible';
     else if (enabled && disabled(el)) why = 'is disabled';
@@ -119,8 +127,10 @@ async function ready(target, { limit, hit = true, enabled = true, reveal = true,
         scrollTo(seen, ALIGNMENTS[tries++]);
         box = boxOf(seen);
       }
-      starts = starting(seen);
-      if (starts || !last || last.el !== el || SIDES.some((side) => last[side] !== box[side])) why = 'is still moving';
+      const animations = animationsOf(seen);
+      starts = starting(animations);
+      courses = coursesOf(animations);
+      if (starts || !last || last.el !== el || SIDES.some((side) => last[side] !== box[side]) || !kept(last.courses, courses)) why = 'is still moving';
       else if (!hit) return { el };
       else {
         let cover = null;
@@ -136,9 +146,9 @@ async function ready(target, { limit, hit = true, enabled = true, reveal = true,
     }
     if (performance.now() >= until) {
       if (why === 'is not visible' && seen) why += ` (${unseen(seen)})`;
-      throw new Refusal('element_not_usable', `${describe(el)} ${why}, after ${(limit / 1000).toFixed(1)} s of waiting`);
+      throw new Refusal('element_not_usable', `${describe(el)} ${why}, after ${((spent + limit) / 1000).toFixed(1)} s of waiting`);
     }
-    last = box && !starts ? { el, ...box } : null;
+    last = box && !starts ? { el, courses, ...box } : null;
     await frame();
   }
 }
