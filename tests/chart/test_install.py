@@ -29,6 +29,12 @@ INSTALLED = {
     "Lease/podium/podium-operator",
     "Namespace/podium-node",
     "Namespace/podium-sessions",
+    "NetworkPolicy/podium-node/podium-default-deny",
+    "NetworkPolicy/podium-node/podium-seccomp-installer",
+    "NetworkPolicy/podium-sessions/podium-browser",
+    "NetworkPolicy/podium-sessions/podium-default-deny",
+    "NetworkPolicy/podium/podium-gateway",
+    "NetworkPolicy/podium/podium-operator",
     "PersistentVolumeClaim/podium/podium-gateway",
     "Role/podium-sessions/podium-gateway",
     "Role/podium-sessions/podium-operator",
@@ -147,6 +153,9 @@ def test_images_take_registry_tag_and_digest(helm: Helm) -> None:
     objects = helm.render({"image.registry": "registry.example.com:5000/tools", "image.tag": "1.2.3", "image.browser": digest})
     assert _container(objects, "podium-gateway")["image"] == "registry.example.com:5000/tools/podium/gateway:1.2.3"
     assert _browser(objects) == f"registry.example.com:5000/tools/{digest}"
+    of_values = helm.render({"image.digests.browser": "sha256:" + "b" * 64, "image.browser": "registry:5000/browser:0.1.0-light"})
+    assert _browser(of_values) == "registry:5000/browser@sha256:" + "b" * 64
+    assert _container(of_values, "podium-gateway")["image"] == "podium/gateway:0.1.0"
     assert _browser(helm.render({"image.browser": "podium/browser:0.1.0-light"})) == "podium/browser:0.1.0-light"
     assert _browser(helm.render({"image.browser": "registry:5000/browser"})) == "registry:5000/browser:0.1.0"
 

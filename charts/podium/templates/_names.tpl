@@ -13,13 +13,17 @@ app.kubernetes.io/name: podium-{{ index . 1 }}
 app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
 {{- end }}
 
-{{/* One component's image: (list $ "gateway"). A name that brings its own tag or digest keeps it. */}}
+{{/* One component's image: (list $ "gateway"). A digest of the values wins; else a name that brings its own tag or digest keeps it. */}}
 {{- define "podium.image" -}}
 {{- $image := (index . 0).Values.image -}}
 {{- $name := index $image (index . 1) -}}
 {{- with $image.registry }}{{ trimSuffix "/" . }}/{{ end -}}
+{{- with index $image.digests (index . 1) -}}
+{{ regexReplaceAll "(:[^/:@]*)?(@.*)?$" $name "" }}@{{ . }}
+{{- else -}}
 {{- $name }}
 {{- if not (regexMatch "[:@][^/]*$" $name) }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}{{ end -}}
+{{- end -}}
 {{- end }}
 
 {{- define "podium.pullSecrets" -}}
