@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from podium_gateway.apidoc.calls import body_schema, call
 from podium_gateway.apidoc.schemas import Schema, example_of, name_of, row_type, said
-from podium_gateway.apidoc.sections import SECTIONS, SOCKETS, prose
+from podium_gateway.apidoc.sections import ENDING, SECTIONS, SOCKETS, prose
 from podium_gateway.errors import Internal, KeyNotFound, PodiumError, StaleRun, UserExists, UserNotFound
 from podium_gateway.faces.rendering import rendered
 
 __all__ = ["Endpoint", "endpoints", "page"]
 
+_SESSION: Final = "/api/sessions/{session_id}"
 _USER: Final = "/api/users/{user_id}"
 _INSIDE: Final = (Internal, KeyNotFound, StaleRun, UserExists, UserNotFound)
 """Errors of the command line and of agents; `Internal` reads like its root."""
@@ -37,9 +38,9 @@ class Endpoint:
         return f"{self.method} {self.path}"
 
     @property
-    def tag(self) -> str:
-        """Its section."""
-        return str(self.operation["tags"][0])
+    def section(self) -> str:
+        """Its tag, but for the end of a session: who runs the page's calls from top to bottom ends it behind what needs it."""
+        return ENDING if self.title == f"DELETE {_SESSION}" else str(self.operation["tags"][0])
 
 
 def endpoints(api: Mapping[str, Any]) -> list[Endpoint]:
@@ -66,7 +67,7 @@ def page(api: Mapping[str, Any]) -> str:
     for tag, (title, words) in SECTIONS.items():
         lines += ["", f"## {title}", "", words]
         for one in found:
-            if one.tag == tag:
+            if one.section == tag:
                 lines += ["", *_endpoint(one, components)]
         if tag in SOCKETS:
             lines += ["", prose(SOCKETS[tag])]
@@ -79,7 +80,7 @@ def _contents(found: list[Endpoint]) -> Iterator[str]:
     yield "|---|---|"
     for tag, (title, _) in SECTIONS.items():
         for one in found:
-            if one.tag == tag:
+            if one.section == tag:
                 yield f"| [`{one.title}`](#{_anchor(one.title)}) | {one.operation['summary']} |"
         if tag in SOCKETS:
             yield f"| [sockets](#{_anchor(title)}) | {title} |"

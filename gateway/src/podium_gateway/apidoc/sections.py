@@ -3,10 +3,12 @@
 from importlib import resources
 from typing import Final
 
-__all__ = ["SECTIONS", "SOCKETS", "prose"]
+__all__ = ["ENDING", "SECTIONS", "SOCKETS", "prose"]
 
+ENDING: Final = "The end"
+"""No tag: a section for what ends a session."""
 SECTIONS: Final[dict[str, tuple[str, str]]] = {
-    "Sessions": ("Sessions (RBS and SAPI)", "Create, list, look at, keep alive, end."),
+    "Sessions": ("Sessions (RBS and SAPI)", "Create, list, look at, keep alive."),
     "Browser": (
         "Driving a page (RBS)",
         "These wait for a browser that is starting, mean the session's active page, and count as use. An element is named by a CSS"
@@ -29,6 +31,7 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
         "What a session did (SAPI)",
         "Readable while it runs and after its end. Except for the events, which are those of all runs, they show the newest run.",
     ),
+    ENDING: ("The end of a session (RBS and SAPI)", "It also ends by itself: see [above](#api)."),
     "Stored sessions": (
         "Stored sessions (RBS)",
         "What is kept of a session so that its next run is the same person: cookies, localStorage, sessionStorage and the URL of"
@@ -38,7 +41,7 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "Live view": ("Live view (RBS)", "The session's screen in a browser, with mouse and keys."),
     "System": ("System", "For whoever runs the service. These need no key and name nobody."),
 }
-"""By tag of the routes: the section's title and its first words."""
+"""By tag of the routes, or `ENDING`: the section's title and its first words."""
 
 SOCKETS: Final = {"DevTools": "devtools", "Live view": "live_view"}
 """Sections that end with sockets: the name of their prose."""
