@@ -122,7 +122,9 @@ async def links_into_a_new_tab(browser: Browser, echo: Echo) -> object:
 @gives(["beforeunload", True])
 async def close_with_a_question(browser: Browser, echo: Echo) -> object:
     page = await page_of(browser, echo)
-    await page.set_content("<button onclick='addEventListener(`beforeunload`, event => event.preventDefault())'>hold</button>")
+    await page.set_content(
+        "<button onclick='window.addEventListener(`beforeunload`, event => event.preventDefault())'>hold</button>"
+    )
     await page.click("button")
     async with page.expect_event("dialog") as coming:
         await page.close(run_before_unload=True)
