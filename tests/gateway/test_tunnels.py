@@ -1,6 +1,7 @@
 """Tunnels over real sockets: who may open one, what closes it, and how it is refused before it is open."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -137,6 +138,38 @@ async def test_an_agent_that_is_gone_refuses_with_502(tunneled: Tunneled, tmp_pa
     assert (await tunneled.refused("/ws/shop", key=await tunneled.rig.key("alice")))[0] == BrowserGone.status
     live = tunneled.rig.gateway.sessions.live(await tunneled.rig.caller(), "shop")
     assert tunneled.rig.place.looked == [live.key]
+
+
+async def test_every_handshake_is_a_line_in_the_log(tunneled: Tunneled, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rig = tunneled.rig
+    await rig.running(await rig.caller("alice"), "private-name")
+    key = await rig.key("alice")
+    gone = FakeAgent(Target(socket=str(tmp_path / "nobody.sock")))
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        async with tunneled.opened(f"/ws/private-name?token={key}"):
+            pass
+        async with tunneled.opened(f"/users/alice/vnc/ws/private-name?token={key}"):
+            pass
+        await tunneled.refused("/ws/private-name?token=guess")
+        await tunneled.refused(f"/users/alice/vnc/ws/none?access_token={key}")
+        await tunneled.refused(f"/nowhere?access_token={key}", key=key)
+        rig.place.make = lambda: gone
+        await tunneled.refused(f"/ws/another?mode=browser&access_token={key}")
+    lines = [record for record in caplog.records if record.getMessage() == "upgrade"]
+    assert [(line.__dict__["route"], line.__dict__["status"]) for line in lines] == [
+        ("/ws/{session_id}", 101),
+        ("/users/{user_id}/vnc/ws/{session_id}", 101),
+        ("/ws/{session_id}", 401),
+        ("/users/{user_id}/vnc/ws/{session_id}", 404),
+        ("-", 403),
+        ("/ws/{session_id}", BrowserGone.status),
+    ]
+    assert all(line.__dict__["ms"] >= 0 for line in lines)
+    assert [record.__dict__["code"] for record in caplog.records if record.getMessage() == "refused"] == [BrowserGone.code]
+    said = " ".join(str(line.__dict__) for line in lines)
+    assert key not in said
+    assert "private-name" not in said
 
 
 async def test_a_sessions_end_closes_its_tunnels(tunneled: Tunneled) -> None:

@@ -1,6 +1,7 @@
 """What every request meets first: its id, the Host check, the size limit, the access log and the last catch.
 
-The log says the route's template, not the path: ids are in other events, and queries may hold tokens.
+The log says the route's template, not the path: ids are in other events, and queries may hold tokens. A WebSocket's handshake is
+logged when it is answered: 101, the status it was refused with, or none for a client that left before.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,9 +19,11 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from podium_gateway.metrics import Metrics
 from podium_gateway.settings import Settings
+from podium_system.splice import Carried, SpliceStats
 
 __all__ = ["Edge", "host_allowed", "is_loopback"]
 
@@ -79,7 +83,7 @@ class Edge:
             await _refuse(scope, send)
             return
         if scope["type"] == "websocket":
-            await self._app(scope, receive, send)
+            await self._upgrade(scope, receive, send, request_id=_request_id(headers))
             return
         await self._http(scope, receive, send, request_id=_request_id(headers))
 
@@ -102,12 +106,40 @@ class Edge:
             log.error("request_failed", extra={"request": request_id, "error": type(error).__name__}, exc_info=error)
             if status:
                 raise
-            body = {"detail": f"an internal error; the log knows more under {request_id}", "code": "internal"}
-            await _answer(observed, 500, json.dumps(body).encode())
+            await _answer(observed, 500, _internal(request_id))
         finally:
             took = time.perf_counter() - began
             # uvloop sends what was written at the end of the loop's turn: what need not come before the answer waits for the next.
             asyncio.get_running_loop().call_soon(self._note, scope, status, took, request_id)
+
+    async def _upgrade(self, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
+        began = time.perf_counter()
+        status: int | None = None
+
+        def answered(with_status: int | None) -> None:
+            nonlocal status
+            status = with_status
+            fields = {"route": _template(scope), "status": status, "ms": round((time.perf_counter() - began) * 1000, 1)}
+            log.info("upgrade", extra={**fields, "request": request_id})
+
+        async def observed(message: Message) -> None:
+            await send(message)
+            if message["type"] == "websocket.http.response.start":
+                answered(message["status"])
+            elif message["type"] == "websocket.close" and status is None:
+                answered(403)  # as which a server denies what no route takes
+
+        try:
+            await self._app(_with_open_seen(scope, lambda: answered(101)), receive, observed)
+        except WebSocketDisconnect:
+            log.debug("denial_not_sent", extra={"request": request_id})  # the client left before it was answered
+        except Exception as error:  # the boundary of this request
+            log.error("request_failed", extra={"request": request_id, "error": type(error).__name__}, exc_info=error)
+            if status is None:
+                await _answer(observed, 500, _internal(request_id), kind="websocket.http.response")
+        finally:
+            if status is None:
+                answered(None)
 
     def _note(self, scope: Scope, status: int, took: float, request_id: str) -> None:
         self._metrics.answered(status or 500)
@@ -143,6 +175,29 @@ def _limited(receive: Receive, limit: int) -> Receive:
         return message
 
     return limited
+
+
+def _with_open_seen(scope: Scope, seen: Callable[[], None]) -> Scope:
+    """`scope` whose splice, if the server has one, calls `seen` once the client has its 101, which no ASGI message tells."""
+    extensions = scope.get("extensions") or {}
+    if (splice := extensions.get("splice")) is None:
+        return scope
+
+    def watched(*to: object, on_open: Callable[[Carried], None] | None = None, **options: object) -> Awaitable[SpliceStats]:
+        def opened(pair: Carried) -> None:
+            seen()
+            if on_open is not None:
+                on_open(pair)
+
+        carrying: Awaitable[SpliceStats] = splice(*to, on_open=opened, **options)
+        return carrying
+
+    extensions["splice"] = watched
+    return scope
+
+
+def _internal(request_id: str) -> bytes:
+    return json.dumps({"detail": f"an internal error; the log knows more under {request_id}", "code": "internal"}).encode()
 
 
 def _request_id(headers: Headers) -> str:

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket
 
 from podium_gateway.errors import (
     BrowserTimeout,
@@ -27,7 +28,7 @@ from podium_gateway.errors import (
     Unauthenticated,
 )
 
-__all__ = ["install", "rendered", "sentence"]
+__all__ = ["deny", "install", "rendered", "sentence"]
 
 log = logging.getLogger(__name__)
 
@@ -69,10 +70,20 @@ def sentence(errors: Sequence[Mapping[str, Any]]) -> str:
     return f"{field}: {message[:1].lower()}{message[1:]}"
 
 
-async def _podium_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, PodiumError)  # noqa: S101 - registered for this class
+async def deny(socket: WebSocket, error: PodiumError) -> None:
+    """Refuse an upgrade with an error."""
+    _warn(error)
+    await socket.send_denial_response(rendered(error, upgrade=True))
+
+
+def _warn(error: PodiumError) -> None:
     if error.status >= 500:
         log.warning("refused", extra={"code": error.code, "explanation": error.message})
+
+
+async def _podium_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, PodiumError)  # noqa: S101 - registered for this class
+    _warn(error)
     return rendered(error)
 
 

@@ -8,7 +8,7 @@ from starlette.datastructures import QueryParams
 from podium_gateway.auth.caller import Caller
 from podium_gateway.errors import BrowserGone, InvalidRequest, PodiumError, SessionEnded
 from podium_gateway.faces.context import admit, parts_of
-from podium_gateway.faces.rendering import rendered
+from podium_gateway.faces.rendering import deny
 from podium_gateway.faces.urls import openable
 from podium_gateway.sessions.wishes import Wish
 from podium_gateway.tunnels import TunnelOwner
@@ -74,6 +74,6 @@ def devtools_sockets() -> APIRouter:
         try:
             await _carry(socket, await admit(socket), session_id)
         except PodiumError as error:
-            await socket.send_denial_response(rendered(error, upgrade=True))
+            await deny(socket, error)
 
     return routes

@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from podium_gateway.errors import Forbidden, NoScreen, PodiumError
 from podium_gateway.faces.context import Called, Service, admit, parts_of
 from podium_gateway.faces.links import Links
-from podium_gateway.faces.rendering import rendered
+from podium_gateway.faces.rendering import deny
 from podium_gateway.faces.routes import SessionId, SignedRoute, in_path
 from podium_gateway.faces.wire import ErrorBody
 from podium_gateway.tunnels import TunnelOwner
@@ -122,7 +122,7 @@ def live_sockets() -> APIRouter:
             async with parts.sessions.reaching(live):
                 await parts.tunnels.carry(socket, place.agent, "/vnc", owner=owner, tunnel=parts.tunnel)
         except PodiumError as error:
-            await socket.send_denial_response(rendered(error, upgrade=True))
+            await deny(socket, error)
 
     return routes
 
