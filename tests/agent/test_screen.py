@@ -13,7 +13,7 @@ from podium_agent.display import Display
 from podium_agent.xserver import XServer
 from support.agent import Agent, running_agent
 from support.inline import Inline
-from support.rfb import Viewer
+from support.rfb import CONTROL, LIMIT, Viewer
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -23,6 +23,24 @@ def display_of(agent: Agent) -> Display:
     """The agent's X display, asked from here; the cookie is the end of its only Xauthority entry."""
     cookie = (agent.folder / "xauthority").read_bytes()[-16:]
     return Display(agent.display(), cast(XServer, SimpleNamespace(cookie=cookie, process=None)))
+
+
+FIELD = "data:text/html,<textarea id=t style='width:90vw;height:80vh' onclick='clicked = true'></textarea>"
+
+
+async def asked(agent: Agent, expression: str) -> bool:
+    return bool(await agent.evaluate(expression))
+
+
+async def into_the_field(agent: Agent, viewer: Viewer) -> None:
+    """Click until the page has taken it: one that has not been painted yet is dropped by the browser."""
+    await agent.evaluate("globalThis.clicked = false")
+
+    async def clicked() -> bool:
+        await viewer.click(300, viewer.height - 300)
+        return await asked(agent, "clicked")
+
+    await eventually(clicked, what="the click")
 
 
 async def test_a_headless_browser_has_no_screen():
@@ -56,23 +74,112 @@ async def test_the_server_comes_with_the_first_viewer_and_is_for_nobody_else(age
         assert agent.below(b"x11vnc") == [server]
 
 
-async def test_a_server_that_took_a_viewer_for_one_without_websocket_is_asked_again(agent: Agent):
-    """As x11vnc does when the first byte of a handshake comes 0.1 s after the connection."""
+async def test_a_viewer_is_served_however_slow_its_first_word_reaches_the_server(agent: Agent):
+    """A server that tells WebSocket from RFB by the first bytes within 0.1 s may not have to: it hears RFB at once."""
     async with agent.websocket("/vnc", subprotocol="binary"):
         path = agent.folder / "vnc.sock"
         aside = path.with_name("aside.sock")
+        heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-        async def too_late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            aside.replace(path)
+        async def listening(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.set_result(await reader.readexactly(12))  # before it has said anything
             writer.write(b"RFB 003.008\n")
             await writer.drain()
+            await reader.read()
             writer.close()
 
         path.rename(aside)
-        async with await asyncio.start_unix_server(too_late, path):
-            async with agent.websocket("/vnc", subprotocol="binary") as second:
-                assert await second.recv() == b"RFB 003.008\n"
-        assert not aside.exists()
+        try:
+            async with await asyncio.start_unix_server(listening, path):
+                async with agent.websocket("/vnc", subprotocol="binary") as second:
+                    assert await second.recv() == b"RFB 003.008\n"
+                    assert await heard == b"RFB 003.008\n"
+        finally:
+            aside.replace(path)
+
+
+async def test_pings_are_answered_and_what_is_no_rfb_ends_the_viewer(agent: Agent):
+    async with agent.websocket("/vnc", subprotocol="binary") as socket:
+        async with asyncio.timeout(LIMIT):
+            await (await socket.ping())
+        await Viewer.join(socket)
+        await socket.send(b"\xff" * 16)
+        async with asyncio.timeout(LIMIT):
+            await socket.wait_closed()
+    assert socket.close_code == 1002
+
+
+LETTERS = (
+    "àçéñöøœőšž ÀÇÉÑÖØŒŐŠŽ αβγδεζηθικλμνξπρσςτυφχψω ΑΒΓΔ бвгджзийклмнптуфцчшщъыьэюя БВГД אבגדהוזחטיכלמנ ابتثجحخدذرزسش "
+    "กขคงจ अआइईउ あいうえおアイウ 漢字日本語中文简体 한국어글자 ₿€→∞ 😀🦊👍 @{}[]|~"
+)
+"""More than the keyboard of an X server has room for, from more alphabets than five."""
+
+
+async def test_letters_of_any_keyboard_arrive_in_any_number_the_first_press_too(agent: Agent):
+    await agent.navigate(FIELD)
+    for viewer_number in range(2):  # a later viewer finds a keyboard that has been changed
+        async with agent.websocket("/vnc", subprotocol="binary") as socket:
+            viewer = await Viewer.join(socket)
+            await agent.evaluate("t.value = ''")
+            await into_the_field(agent, viewer)
+            await viewer.type(LETTERS)
+
+            async def typed() -> bool:
+                return len(str(await agent.evaluate("t.value")).encode()) >= len(LETTERS.encode())
+
+            await eventually(typed, what=f"all letters of viewer {viewer_number}")
+            assert await agent.evaluate("t.value") == LETTERS
+
+
+async def test_shortcuts_keep_their_keys_and_a_viewer_that_leaves_holds_none(agent: Agent):
+    await agent.navigate(FIELD)
+    async with agent.websocket("/vnc", subprotocol="binary") as socket:
+        viewer = await Viewer.join(socket)
+        await into_the_field(agent, viewer)
+        await viewer.type("one")
+        await viewer.chord(CONTROL, "a")
+        await viewer.type("Two¡é")
+        await eventually(lambda: asked(agent, "t.value == 'Two¡é'"), what="all of it replaced")
+        await viewer.press(CONTROL)
+    await eventually(lambda: agent.receiver.connections.vnc == 0, what="nobody looks any more")
+    async with agent.websocket("/vnc", subprotocol="binary") as socket:
+        viewer = await Viewer.join(socket)
+        await viewer.type("a!")
+        await eventually(lambda: asked(agent, "t.value == 'Two¡éa!'"), what="letters, and no shortcut")
+
+
+@pytest.mark.parametrize("text", ["plain", "grüße 😀 漢字\nשלום, second line", "x" * 500_000], ids=["ascii", "unicode", "long"])
+async def test_text_goes_into_the_page_and_comes_out_of_it(agent: Agent, text: str):
+    await agent.navigate(FIELD)
+    async with agent.websocket("/vnc", subprotocol="podium") as socket:
+        assert socket.subprotocol == "podium"
+        viewer = await Viewer.join(socket)
+        await into_the_field(agent, viewer)
+        await socket.send(text)
+        await viewer.chord(CONTROL, "v")
+        await eventually(lambda: asked(agent, f"t.value.length == {len(text.encode('utf-16-le')) // 2}"), what="what was pasted")
+        assert await agent.evaluate("t.value") == text
+
+        await agent.evaluate("t.value = 'out: ' + t.value, t.select()")
+        await viewer.chord(CONTROL, "c")
+        async with asyncio.timeout(LIMIT):
+            while isinstance(said := await socket.recv(), bytes):
+                pass
+        assert said == f"out: {text}"
+
+
+async def test_a_viewer_of_rfb_alone_pastes_latin_letters_and_gets_no_text_frames(agent: Agent):
+    await agent.navigate(FIELD)
+    async with agent.websocket("/vnc", subprotocol="binary") as socket:
+        viewer = await Viewer.join(socket)
+        await into_the_field(agent, viewer)
+        await viewer.cut("déjà vu")
+        await viewer.chord(CONTROL, "v")
+        await eventually(lambda: asked(agent, "t.value == 'déjà vu'"), what="what was pasted")
+        await viewer.chord(CONTROL, "a")
+        await viewer.chord(CONTROL, "c")
+        await viewer.picture()  # would fail at a text frame
 
 
 async def test_the_picture_is_the_window_and_what_is_typed_reaches_the_page(agent: Agent, site: Inline):
@@ -85,9 +192,12 @@ async def test_the_picture_is_the_window_and_what_is_typed_reaches_the_page(agen
         assert viewer.width == 1280
         assert 720 < viewer.height < 720 + 120, "the page and the browser's own bar above it"
         toolbar = viewer.height - 720
-        pixels = await viewer.picture()
         middle = ((toolbar + 400) * viewer.width + 640) * 4
-        assert sorted(pixels[middle : middle + 3]) == [10, 30, 200]
+
+        async def painted() -> bool:
+            return sorted((await viewer.picture())[middle : middle + 3]) == [10, 30, 200]
+
+        await eventually(painted, what="the page's color")
         await viewer.click(40, toolbar + 10)
         await viewer.type("hi 5!")
         assert await site.next() == "hi 5!"

@@ -1,15 +1,18 @@
 """The live view in a real browser: what it shows, that it can be typed into, what it says at the end, and to whom it is closed."""
 
+import asyncio
 import base64
+import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, WebSocketRoute, async_playwright
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -47,6 +50,14 @@ ATTEMPT = """url => new Promise(done => {
     socket.onerror = () => done("refused");
 })"""
 
+SPIN = "import time; until = time.monotonic() + 300\nwhile time.monotonic() < until: pass"
+"""A core's worth of other work, which ends by itself if nobody ends it."""
+PLACE = """(selector => {
+    const box = document.querySelector(selector).getBoundingClientRect();
+    const [left, top] = [screenX, screenY + outerHeight - innerHeight];
+    return [left + box.x + box.width / 2, top + box.y + box.height / 2];
+})"""
+"""Where the middle of an element is on the screen."""
 FRAME = "url => document.body.append(Object.assign(document.createElement('iframe'), { src: url }))"
 
 
@@ -111,6 +122,21 @@ async def watching(podium: Podium, session_id: str) -> AsyncIterator[tuple[Page,
         yield page, wrong
 
 
+@asynccontextmanager
+async def watching_while(podium: Podium, session_id: str, url: str, *, busy: bool = False) -> AsyncIterator[Page]:
+    """The live page of a new session, with every core busy or not."""
+    await begin(podium, session_id, url)
+    spinning = [await asyncio.create_subprocess_exec(sys.executable, "-c", SPIN) for _ in range(os.cpu_count() or 1) if busy]
+    try:
+        async with watching(podium, session_id) as (page, _):
+            yield page
+        await end_session(podium.http, session_id)
+    finally:
+        for process in spinning:
+            process.kill()
+            await process.wait()
+
+
 async def share_of_color(page: Page, picture: bytes) -> float:
     """Counted in another tab, since the live page may load nothing."""
     assert page.context.browser is not None
@@ -168,6 +194,149 @@ async def test_the_screen_is_live_and_takes_keys_and_says_when_it_is_over(podium
         assert await page.inner_text("#state") == "session ended"
         assert await page.get_by_role("button", name="Reconnect").is_visible()
         assert wrong == []
+
+
+async def test_a_page_that_is_refused_at_first_tries_again_by_itself_and_says_so(podium: Podium) -> None:
+    await begin(podium, "refused", "about:blank")
+    async with viewer() as (page, _):
+        refusals = 2
+
+        async def refuse(route: WebSocketRoute) -> None:
+            nonlocal refusals
+            if refusals == 0:
+                route.connect_to_server()
+            else:
+                refusals -= 1
+                await route.close(code=1011)
+
+        await page.route_web_socket("**/vnc/ws/**", refuse)
+        await page.goto(live_url(podium, "refused"))
+        await page.wait_for_function("document.querySelector('#state').textContent.includes('trying again (2 of')")
+        await page.wait_for_selector("body[data-state=connected]")
+        assert refusals == 0
+    await end_session(podium.http, "refused")
+
+
+async def test_a_screen_that_cannot_be_reached_is_given_up_and_one_whose_session_is_over_at_once(podium: Podium) -> None:
+    await begin(podium, "lost", "about:blank")
+    async with viewer() as (page, _):
+        await page.route_web_socket("**/vnc/ws/**", lambda route: route.close(code=1011))
+        await page.clock.install()
+        await page.goto(live_url(podium, "lost"))
+
+        async def given_up() -> bool:
+            await page.clock.fast_forward(10_000)
+            return await page.inner_text("#state") == "no connection to the session"
+
+        await eventually(given_up, what="the end of all tries")
+        assert await page.get_by_role("button", name="Reconnect").is_visible()
+        await end_session(podium.http, "lost")
+        await page.get_by_role("button", name="Reconnect").click()
+
+        async def over() -> bool:
+            await page.clock.fast_forward(10_000)
+            return await page.inner_text("#state") == "session ended"
+
+        await eventually(over, what="that the session is over")
+
+
+LETTERS = "àéîõüçñøåßœőąžŵ ÀÉÎ αβγδεζηθλπσω бвгджзийклм אבגדהוזח ابتثجحخد กขคงจ अकखगघ あいうえおアイウエオ "
+    "漢字日本語中文 한국어글자모 😀🦊"
+"""Of ten alphabets, 90 that are different; far more than an X keyboard has room for."""
+FIELD = "document.querySelector('#typed')"
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["at leisure", "on a busy machine"])
+async def test_a_persons_minute(busy: bool, podium: Podium, site: Site, tmp_path: Path) -> None:
+    """Type in five alphabets and more, paste, copy, look at a popup, confirm it at its bottom, come back to the first tab."""
+    remote = f"{site.url}/minute.html"
+    assert len(set(LETTERS) - {" "}) >= 60
+    async with watching_while(podium, "minute", remote, busy=busy) as page, RawClient.connect(podium.ws_url("minute")) as client:
+
+        async def value_is(text: str) -> None:
+            await eventually(
+                lambda: client.evaluate(f"{FIELD}.value === {json.dumps(text)}", on=remote), what=f"{text[:20]!r} in the page"
+            )
+
+        async def place_of(selector: str, page_of: str) -> dict[str, float]:
+            """Of an element in the picture, on our page."""
+            x, y = await client.evaluate(f"{PLACE}({json.dumps(selector)})", on=page_of)
+            canvas = page.locator("#screen canvas")
+            box = await canvas.bounding_box()
+            width, height = await canvas.evaluate("canvas => [canvas.width, canvas.height]")
+            assert box is not None
+            return {"x": x * box["width"] / width, "y": y * box["height"] / height}
+
+        async def click_on(selector: str, page_of: str) -> None:
+            await page.locator("#screen canvas").click(position=await place_of(selector, page_of))
+
+        async def clicked() -> bool:
+            await click_on("#typed", remote)
+            return bool(await client.evaluate("document.activeElement.id === 'typed' && document.hasFocus()", on=remote))
+
+        await eventually(clicked, what="the click in the field")
+        await page.keyboard.type(LETTERS)
+        await value_is(LETTERS)
+        await page.screenshot(path=tmp_path / "typed.png")
+
+        # In: what the person's own machine has in its clipboard; out: what the page has selected.
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        pasted = "von hier: grüße 😀 漢字\nund eine zweite Zeile"
+        await page.evaluate("text => navigator.clipboard.writeText(text)", pasted)
+        await page.keyboard.press("Control+a")
+        await page.keyboard.press("Control+v")
+        await value_is(pasted)
+        await client.evaluate(f"{FIELD}.value = 'von dort: ẞ ₿ 👍 한'", on=remote)
+        await page.keyboard.press("Control+a")
+        await page.keyboard.press("Control+c")
+        await eventually(
+            lambda: page.evaluate("navigator.clipboard.readText().then(text => text === 'von dort: ẞ ₿ 👍 한')"),
+            what="the page's text in the person's clipboard",
+        )
+
+        # A popup, all of which is in the picture, so that the button at its bottom can be reached.
+        popup = f"{site.url}/minute-popup.html"
+        await click_on("#ask", remote)
+        await eventually(lambda: client.evaluate("document.readyState === 'complete'", on=popup), what="the popup")
+        await page.screenshot(path=tmp_path / "popup.png")
+
+        confirm = await place_of("#confirm", popup)
+
+        async def confirmed() -> bool:
+            await page.locator("#screen canvas").click(position=confirm)
+            return bool(await client.evaluate("globalThis.answer === 'confirmed'", on=remote))
+
+        await eventually(confirmed, what="the popup's answer")
+
+        # A second tab, and back to the first.
+        await click_on("#typed", remote)
+        await page.keyboard.press("Control+t")
+        await eventually(lambda: client.evaluate("document.visibilityState === 'hidden'", on=remote), what="the second tab")
+        await page.screenshot(path=tmp_path / "tabs.png")
+        await page.keyboard.press("Control+1")
+        await eventually(lambda: client.evaluate("document.visibilityState === 'visible'", on=remote), what="the first tab")
+
+
+async def test_where_the_clipboard_is_not_allowed_the_text_goes_through_a_panel(podium: Podium, site: Site) -> None:
+    remote = f"{site.url}/minute.html"
+    async with watching_while(podium, "panel", remote) as page, RawClient.connect(podium.ws_url("panel")) as client:
+        await page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError'))")
+        await client.evaluate(f"{FIELD}.value = 'taken out'", on=remote)
+
+        async def copied() -> bool:
+            canvas = page.locator("#screen canvas")
+            box = await canvas.bounding_box()
+            assert box is not None
+            await canvas.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+            await page.keyboard.press("Control+a")
+            await page.keyboard.press("Control+c")
+            return await page.input_value("#text") == "taken out"
+
+        await eventually(copied, what="the text in the panel")
+        await page.get_by_role("button", name="copied over there").click()
+        await page.fill("#text", "handed in ✓")
+        await page.get_by_role("button", name="Paste into the browser").click()
+        await eventually(lambda: client.evaluate(f"{FIELD}.value === 'handed in ✓'", on=remote), what="the text in the page")
 
 
 async def test_a_viewer_that_did_not_arrive_whole_says_so_and_can_be_loaded_again(podium: Podium) -> None:

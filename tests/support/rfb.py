@@ -9,6 +9,13 @@ from websockets.asyncio.client import ClientConnection
 LIMIT = 60.0
 """Seconds for one message of the server."""
 
+CONTROL = 0xFFE3
+
+
+def keysym_of(letter: str) -> int:
+    """As X numbers letters: Latin-1 as it is, all others by their place in Unicode."""
+    return ord(letter) if ord(letter) < 0x100 else 0x01000000 + ord(letter)
+
 
 @dataclass(slots=True)
 class Viewer:
@@ -53,8 +60,23 @@ class Viewer:
     async def type(self, text: str) -> None:
         """Press and release a key for each letter."""
         for letter in text:
-            for down in (1, 0):
-                await self.socket.send(struct.pack(">BBxxI", 4, down, ord(letter)))
+            await self.press(keysym_of(letter))
+            await self.press(keysym_of(letter), down=False)
+
+    async def press(self, keysym: int, *, down: bool = True) -> None:
+        """Press or release one key."""
+        await self.socket.send(struct.pack(">BBxxI", 4, down, keysym))
+
+    async def chord(self, modifier: int, letter: str) -> None:
+        """A letter with a modifier held."""
+        await self.press(modifier)
+        await self.type(letter)
+        await self.press(modifier, down=False)
+
+    async def cut(self, text: str) -> None:
+        """Say what is in the viewer's clipboard."""
+        data = text.encode("latin-1")
+        await self.socket.send(struct.pack(">BxxxI", 6, len(data)) + data)
 
     async def _read(self, count: int) -> bytes:
         async with asyncio.timeout(LIMIT):

@@ -15,7 +15,7 @@ from podium_agent.errors import AgentError
 from podium_agent.operations.read import Json
 from podium_agent.operations.table import Result, operations
 from podium_agent.session import Session
-from podium_agent.tunnels import Tunnels
+from podium_agent.tunnels import Tunnels, note_upgrade
 from podium_protocol.errors import STATUS_OF, AgentErrorBody, AgentErrorCode
 from podium_protocol.sessions import AttachRequest, BindRequest, EndRequest
 from podium_protocol.signing import Refused, RequestVerifier
@@ -123,12 +123,14 @@ class _Routes:
         await self._tunnel(websocket, lambda: self._tunnels.vnc(websocket, self._session))
 
     async def _tunnel(self, websocket: WebSocket, carry: Callable[[], Awaitable[None]]) -> None:
+        began = time.perf_counter()
         try:
             self._check(websocket, "GET", b"")
             self._require_attached()
             await carry()
         except AgentError as refusal:
             error = self._session.ending() if self._session.ended.done() else refusal
+            note_upgrade(websocket, STATUS_OF[error.code], began=began, code=error.code, why=str(error))
             try:
                 await websocket.send_denial_response(_refusal(error))
             except (RuntimeError, WebSocketDisconnect):  # the client left before it was answered

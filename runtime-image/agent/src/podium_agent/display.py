@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from podium_agent.folder import SessionFolder
+from podium_agent.x11 import X11
 from podium_agent.xserver import DisplayError, XServer
 from podium_system.displays import remove_display
 from podium_system.processes import facts
@@ -58,6 +59,10 @@ class Display:
         """End Xvfb and remove what it leaves."""
         await asyncio.to_thread(self._server.stop)
         remove_display(self.number)
+
+    async def connected(self) -> X11:
+        """A client of the X server. Raises `X11Error`; `close` it."""
+        return await X11.connect(self.number, self._server.cookie)
 
     def idle_seconds(self, limit: float = 0.5) -> float | None:
         """Seconds since a key or pointer event reached X (a viewer's hands, not CDP's). None when X does not say in time."""

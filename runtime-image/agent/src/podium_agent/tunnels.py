@@ -1,25 +1,21 @@
-"""Clients' connections through the agent: spliced as bytes to Chromium's DevTools or to the VNC server, and counted."""
+"""Clients' connections through the agent, counted: spliced as bytes to Chromium's DevTools, or carried to the live view."""
 
 import logging
-from typing import Final
+import time
+from collections.abc import Callable
 
 from starlette.websockets import WebSocket
 
 from podium_agent.errors import AgentError
 from podium_agent.session import Session
+from podium_agent.viewer import watch
 from podium_protocol.errors import AgentErrorCode
 from podium_system.pair import Pair
 from podium_system.splice import SpliceRefused, Target, splice_of
 
-__all__ = ["Tunnels"]
+__all__ = ["Tunnels", "note_upgrade"]
 
 log = logging.getLogger(__name__)
-
-# x11vnc refuses a handshake without an Origin; Chromium refuses one with any.
-_VNC_ORIGIN: Final = (b"origin", b"http://localhost")
-# It takes for a viewer without WebSocket whoever says nothing in the first 0.1 s after it has accepted, and hangs up when a
-# handshake comes then. A busy machine can be that slow.
-_VNC_TRIES: Final = 3
 
 
 class Tunnels:
@@ -49,8 +45,11 @@ class Tunnels:
                     raise AgentError(AgentErrorCode.PAGE_NOT_FOUND, "there is no such page")
                 path = f"/devtools/page/{target.id}"
 
+            began = time.perf_counter()
+
             def opened(pair: Pair) -> None:
                 self._open.add(pair)
+                note_upgrade(websocket, 101, began=began)
                 session.connected("cdp")
                 arriving.close()
                 pair.done.add_done_callback(lambda _: closed(pair))
@@ -60,32 +59,38 @@ class Tunnels:
                 self._ended_bytes += pair.up_bytes + pair.down_bytes
                 session.disconnected("cdp")
 
-            await _splice(websocket, Target(port=chromium.port), path.encode(), on_open=opened, watched=True)
+            await _splice(websocket, Target(port=chromium.port), path.encode(), on_open=opened)
 
     async def vnc(self, websocket: WebSocket, session: Session) -> None:
         """To the live view. Raises `AgentError`, NO_SCREEN where there is none."""
         screen = session.browser.screen
-        socket = await screen.open()
+        began = time.perf_counter()
+        connected = False
 
-        def opened(pair: Pair) -> None:
+        def opened() -> None:
+            nonlocal connected
+            connected = True
             screen.answered()
             session.connected("vnc")
-            pair.done.add_done_callback(lambda _: session.disconnected("vnc"))
+            note_upgrade(websocket, 101, began=began)
 
         try:
-            await _splice(websocket, Target(socket=socket), b"/websockify", tries=_VNC_TRIES, on_open=opened, headers=[_VNC_ORIGIN])
+            await watch(websocket, screen, on_open=opened)
         finally:
-            screen.close()
+            if connected:
+                session.disconnected("vnc")
 
 
-async def _splice(websocket: WebSocket, target: Target, path: bytes, *, tries: int = 1, **options: object) -> None:
-    splice = splice_of(websocket.scope)
-    for left in reversed(range(tries)):
-        try:
-            await splice(target, path, **options)
-            return
-        except SpliceRefused as error:
-            raise AgentError(AgentErrorCode.BROWSER_ERROR, f"the browser refused the connection with {error.status}") from error
-        except OSError as error:
-            if left == 0 or not isinstance(error, ConnectionError):
-                raise AgentError(AgentErrorCode.BROWSER_GONE, "the browser does not take connections") from error
+def note_upgrade(websocket: WebSocket, status: int, *, began: float, code: str = "", why: str = "") -> None:
+    """The line of the log for a handshake that was answered just now, begun at `began` of `time.perf_counter`."""
+    fields = {"path": websocket.scope["path"], "status": status, "ms": round((time.perf_counter() - began) * 1000, 1)}
+    log.info("upgrade", extra=fields | ({"code": code, "explanation": why} if code else {}))
+
+
+async def _splice(websocket: WebSocket, target: Target, path: bytes, *, on_open: Callable[[Pair], None]) -> None:
+    try:
+        await splice_of(websocket.scope)(target, path, on_open=on_open, watched=True)
+    except SpliceRefused as error:
+        raise AgentError(AgentErrorCode.BROWSER_ERROR, f"the browser refused the connection with {error.status}") from error
+    except OSError as error:
+        raise AgentError(AgentErrorCode.BROWSER_GONE, "the browser does not take connections") from error

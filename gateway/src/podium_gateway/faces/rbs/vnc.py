@@ -53,11 +53,12 @@ def _own_hosts(socket: WebSocket) -> tuple[str, str]:
     return socket.headers.get("host", ""), urlsplit(parts_of(socket).settings.public_url).netloc
 
 
-def _filled(*, title: str, socket: str, nonce: str) -> str:
+def _filled(*, title: str, socket: str, session: str, nonce: str) -> str:
     folder = resources.files("podium_gateway.faces.rbs") / "live"
     page = (folder / "page.html").read_text(encoding="utf-8")
     script = (folder / "page.js").read_text(encoding="utf-8")
-    for name, value in {"TITLE": html.escape(title), "SOCKET": html.escape(socket), "NONCE": nonce}.items():
+    values = {"TITLE": html.escape(title), "SOCKET": html.escape(socket), "SESSION": html.escape(session), "NONCE": nonce}
+    for name, value in values.items():
         page = page.replace(f"@{name}@", value)
     return page.replace("@SCRIPT@", script)
 
@@ -100,7 +101,8 @@ def live_page() -> APIRouter:
         if not (parts.settings.novnc / "core" / "rfb.js").is_file():
             return HTMLResponse(_MISSING, 503, headers)
         socket = f"/users/{quote(caller.user_id)}/vnc/ws/{quote(session_id)}"
-        return HTMLResponse(_filled(title=live.session_id, socket=socket, nonce=nonce), headers=headers)
+        session = f"/api/users/{quote(caller.user_id)}/sessions/{quote(session_id)}"
+        return HTMLResponse(_filled(title=live.session_id, socket=socket, session=session, nonce=nonce), headers=headers)
 
     return routes
 
