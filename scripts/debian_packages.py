@@ -37,9 +37,19 @@ def _chromium() -> bool:
     return any(map(shutil.which, CHROMIUM_NAMES))
 
 
-def _any_font() -> bool:
-    folders = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts")
-    return any(next(folder.rglob("*.[to]tf"), None) is not None for folder in folders)
+def _font(*names: str) -> Callable[[], bool]:
+    """Whether there is a font file whose name begins so; by whichever package or hand it came."""
+
+    def present() -> bool:
+        folders = (
+            Path("/usr/share/fonts"),
+            Path("/usr/local/share/fonts"),
+            Path.home() / ".fonts",
+            Path.home() / ".local/share/fonts",
+        )
+        return any(next(folder.rglob(f"{name}*.[to]t[fc]"), None) is not None for folder in folders for name in names)
+
+    return present
 
 
 def _novnc() -> bool:
@@ -73,7 +83,13 @@ def _go() -> bool:
 
 
 CHROMIUM = Part("chromium", _chromium)
-FONTS = Part("fonts-liberation", _any_font)  # 2 MB; without any font Chromium draws no text at all
+FONTS = (
+    # Without any font Chromium draws no text at all; without those of a script, boxes. The same as in the image: 80 MB to fetch.
+    Part("fonts-liberation", _font("Liberation", "DejaVu", "Arimo", "Arial")),
+    Part("fonts-noto-core", _font("NotoSansThai")),  # most scripts, among them Thai, Hindi, Hebrew and Arabic
+    Part("fonts-noto-cjk", _font("NotoSansCJK", "SourceHanSans", "wqy")),
+    Part("fonts-noto-color-emoji", _font("NotoColorEmoji")),
+)
 SCREEN = (Part("xvfb", _command("Xvfb")), Part("x11vnc", _command("x11vnc")))
 NOVNC = Part("novnc", _novnc)
 ATOMIC = Part("libatomic1", _atomic)  # the Node.js inside the Python package of Playwright needs it; Debian 13's Chromium brings it
@@ -99,7 +115,7 @@ POSTGRESQL = Part(
 )
 NGINX = Part("nginx", _command("nginx"), by_itself=False)  # the package would start a web server on port 80
 
-FOR_RUN = (CHROMIUM, FONTS, *SCREEN, NOVNC, ATOMIC)
+FOR_RUN = (CHROMIUM, *FONTS, *SCREEN, NOVNC, ATOMIC)
 FOR_TEST = (*FOR_RUN, *NODE)
 FOR_POSTGRESQL = (POSTGRESQL,)
 FOR_CLUSTER = (*CONTAINERS, *NETWORK, *IMAGES, GO, CERTIFICATES, ATOMIC)

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from debian_packages import CERTIFICATES, FONTS, FOR_CLUSTER, FOR_POSTGRESQL, FOR_TEST, GO, NODE, Part, provide
+from debian_packages import CERTIFICATES, FOR_CLUSTER, FOR_POSTGRESQL, FOR_TEST, GO, NODE, Part, provide
 from node_packages import prepare_node
 from progress import fail, say
 from python_packages import VENV, prepare_python
@@ -43,7 +43,7 @@ def _wanted(part: Part) -> bool:
 def _why_not(tier: str, missing: list[Part], *, node_ready: bool) -> str | None:
     """Why a tier cannot run, or None."""
     needs = NEEDED[tier]
-    needed = [part for part in needs if part in missing and part is not FONTS]
+    needed = [part for part in needs if part in missing]
     if tier == CLUSTER and os.geteuid() != 0:
         return "the embedded cluster needs root"
     if needed:

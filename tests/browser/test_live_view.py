@@ -240,8 +240,10 @@ async def test_a_screen_that_cannot_be_reached_is_given_up_and_one_whose_session
         await eventually(over, what="that the session is over")
 
 
-LETTERS = "àéîõüçñøåßœőąžŵ ÀÉÎ αβγδεζηθλπσω бвгджзийклм אבגדהוזח ابتثجحخد กขคงจ अकखगघ あいうえおアイウエオ "
+LETTERS = (
+    "àéîõüçñøåßœőąžŵ ÀÉÎ αβγδεζηθλπσω бвгджзийклм אבגדהוזח ابتثجحخد กขคงจ अकखगघ あいうえおアイウエオ "
     "漢字日本語中文 한국어글자모 😀🦊"
+)
 """Of ten alphabets, 90 that are different; far more than an X keyboard has room for."""
 FIELD = "document.querySelector('#typed')"
 
