@@ -70,7 +70,6 @@ class Tunnels:
         def opened() -> None:
             nonlocal connected
             connected = True
-            screen.answered()
             session.connected("vnc")
             note_upgrade(websocket, 101, began=began)
 

@@ -70,6 +70,8 @@ async def _down(websocket: WebSocket, reader: asyncio.StreamReader, screen: Scre
     try:
         size = len(VERSION)  # a frame of its own, since the server goes on before the viewer has said anything
         while data := await reader.read(size):
+            if size == len(VERSION):
+                screen.answered()
             size = _PART
             await websocket.send_bytes(data)
     except (OSError, WebSocketDisconnect):
