@@ -52,7 +52,8 @@ def test_the_models_refuse_what_the_api_server_refuses(spec):
 def test_a_pool_needs_an_image_and_has_defaults_for_the_rest():
     pool = BrowserPool.read({"metadata": {"name": "default"}, "spec": {"template": {"image": "podium/browser:1", "shmSize": 64}}})
     assert pool.spec.template.shm_size == "64"
-    assert pool.spec.template.resources.limits == {"memory": "2Gi"}
+    assert pool.spec.template.resources.limits == {"memory": "2Gi", "ephemeral-storage": "5Gi"}
+    assert pool.spec.template.tmp_size == "4Gi"
     assert pool.spec.sandbox == "Required"
 
 

@@ -86,7 +86,7 @@ async def test_a_session_waits_for_room_and_takes_the_first_there_is(cluster: Fa
     await cluster.create_session("s2")
     one.later(3)
     await reached(cluster, "Pending", "CapacityExhausted", name="s2")
-    assert ("s2", "CapacityExhausted") in told(cluster)
+    await eventually(lambda: ("s2", "CapacityExhausted") in told(cluster), what="people are told, after the status says so")
     cluster.kubelet.end(pod_of(cluster), code=0)
     await reached(cluster, "Ready", name="s2")
 
