@@ -211,7 +211,7 @@ async def test_a_page_that_is_refused_at_first_tries_again_by_itself_and_says_so
 
         await page.route_web_socket("**/vnc/ws/**", refuse)
         await page.goto(live_url(podium, "refused"))
-        await page.wait_for_function("document.querySelector('#state').textContent.includes('trying again (2 of')")
+        await page.get_by_text("trying again (2 of").wait_for()
         await page.wait_for_selector("body[data-state=connected]")
         assert refusals == 0
     await end_session(podium.http, "refused")
@@ -322,7 +322,8 @@ async def test_a_persons_minute(busy: bool, podium: Podium, site: Site, tmp_path
 async def test_where_the_clipboard_is_not_allowed_the_text_goes_through_a_panel(podium: Podium, site: Site) -> None:
     remote = f"{site.url}/minute.html"
     async with watching_while(podium, "panel", remote) as page, RawClient.connect(podium.ws_url("panel")) as client:
-        await page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError'))")
+        refusing = "() => void (navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError')))"
+        await page.evaluate(refusing)
         await client.evaluate(f"{FIELD}.value = 'taken out'", on=remote)
 
         async def copied() -> bool:
