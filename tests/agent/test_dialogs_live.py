@@ -1,11 +1,24 @@
-"""Dialogs stop a page. Nobody there: dismissed after a second. A client there: the client's."""
+"""Dialogs stop a page. Nobody there: dismissed after a second, or for the next call. A client there: the client's."""
 
 import html
 
+import httpx
 import pytest
+from pydantic import BaseModel
 
 from podium_protocol.errors import AgentErrorBody, AgentErrorCode
-from podium_protocol.operations import Action, Navigate, Screenshot
+from podium_protocol.operations import (
+    Action,
+    DialogsDismissed,
+    ElementImage,
+    Html,
+    Navigate,
+    PageSize,
+    ReadTree,
+    Screenshot,
+    SetLocation,
+    Text,
+)
 from support.agent import Agent
 from support.inline import Inline
 from support.waiting import eventually
@@ -13,8 +26,8 @@ from support.waiting import eventually
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
-AGAIN = "for (let n = 0; n < 30; n++) alert('in the way')"
-"""A dialog, and another one whenever it is declined: whoever comes late, on a machine that stalls, meets one as well."""
+AGAIN = "for (let n = 0; n < 1000; n++) alert('in the way')"
+"""A dialog, and another one whenever it is declined: more than any call declines."""
 
 
 async def click(agent: Agent, page: str) -> tuple[AgentErrorCode, str, object]:
@@ -79,6 +92,89 @@ async def test_an_operation_on_a_page_behind_a_dialog_does_not_wait(agent: Agent
     assert (answer.status_code, answer.json()["code"]) == (409, AgentErrorCode.DIALOG_OPEN)
     assert "in the way" in answer.json()["message"]
     await close(agent, page)
+
+
+def dismissed(answer: httpx.Response) -> list[tuple[str, str]]:
+    """The dialogs that an answer says were declined for it."""
+    found = DialogsDismissed.validate_json(answer.headers.get("podium-dialogs", "[]"))
+    return [(dialog.kind, dialog.text) for dialog in found]
+
+
+async def shows(agent: Agent, page: str, script: str, *, count: int = 1) -> None:
+    """Have a script of the page show its dialog, with nobody connected, as after a click."""
+    before = len(agent.receiver.of("dialog.opened", target=page))
+    async with agent.client(f"/cdp/page/{page}") as client:
+        await client.command("Runtime.evaluate", {"expression": f"setTimeout(() => {{ {script} }}, 200)"})
+    await eventually(lambda: len(agent.receiver.of("dialog.opened", target=page)) >= before + count, what="the dialog")
+
+
+CALLS: dict[str, BaseModel] = {
+    "navigate": Navigate(url="data:text/html,there"),
+    "screenshot": Screenshot(),
+    "image": ElementImage(target="button"),
+    "tree": ReadTree(),
+    "text": Text(),
+    "html": Html(),
+    "page-size": PageSize(),
+    "action": Action(kind="click", target="button"),
+    "location": SetLocation(latitude=1, longitude=2),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_dialog_in_the_way_of_the_next_call_is_declined_and_told_beside_its_answer(agent: Agent, site: Inline, name: str):
+    page = (await agent.navigate(site.page("<button>b</button>"), new_tab=True)).page
+    await shows(agent, page, "alert('first'); alert('sécond'); confirm('third?')")
+    answer = await agent.call("POST", f"/operations/{name}", CALLS[name].model_copy(update={"page": page}))
+    assert answer.status_code == 200, answer.text
+    # Whoever comes late, on a machine that stalls, finds the first ones declined already.
+    expected = [("alert", "first"), ("alert", "sécond"), ("confirm", "third?")]
+    told = dismissed(answer)
+    assert told == expected[len(expected) - len(told) :]
+    assert told or len(agent.receiver.of("dialog.opened", target=page)) == len(expected)
+
+
+async def test_a_new_tab_does_not_wait_for_a_dialog_elsewhere_and_tells_of_it(agent: Agent, site: Inline):
+    page = (await agent.navigate(site.page("<button>b</button>"), new_tab=True)).page
+    await shows(agent, page, AGAIN)
+    answer = await agent.call("POST", "/operations/navigate", Navigate(url=site.page("another"), new_tab=True))
+    assert answer.status_code == 200, answer.text
+    assert ("alert", "in the way") in dismissed(answer)
+    await close(agent, page)
+
+
+async def test_the_dialog_of_a_popup_is_not_in_the_way_of_its_opener(agent: Agent, site: Inline):
+    """They share a process, which stops for it as a whole."""
+    page = (await agent.navigate(site.page("<button>b</button>"), new_tab=True)).page
+    async with agent.client(f"/cdp/page/{page}") as client:
+        script = "setTimeout(() => window.open('about:blank').eval(`alert('of a popup')`), 200)"
+        await client.command("Runtime.evaluate", {"expression": script})
+    await eventually(lambda: agent.receiver.of("dialog.opened", text="of a popup"), what="the dialog")
+    answer = await agent.call("POST", "/operations/text", Text(page=page))
+    assert answer.status_code == 200, answer.text
+
+
+async def test_the_dialog_of_a_frame_from_elsewhere_is_its_pages(agent: Agent, site: Inline):
+    frame = html.escape(site.page("<script>setTimeout(() => alert('of a frame'), 500)</script>", other=True))
+    page = (await agent.navigate(site.page(f"<iframe src='{frame}'></iframe>"), new_tab=True)).page
+    await eventually(lambda: agent.receiver.of("dialog.opened", text="of a frame", target=page), what="the dialog")
+    answer = await agent.call("POST", "/operations/screenshot", Screenshot(page=page))
+    assert answer.status_code == 200, answer.text
+
+
+async def test_a_dialog_that_a_client_does_not_answer_is_named_to_the_call_behind_it(agent: Agent, site: Inline):
+    page = (await agent.navigate(site.page("<button>b</button>"), new_tab=True)).page
+    async with agent.client(f"/cdp/page/{page}") as client:
+        await client.command("Page.enable")
+        await client.command("Runtime.evaluate", {"expression": "setTimeout(() => prompt('whose?'), 0)"})
+        await eventually(lambda: agent.receiver.of("dialog.opened", text="whose?"), what="the dialog")
+        for call in (Screenshot(page=page, timeout=60), Screenshot(page=page, timeout=60)):
+            answer = await agent.call("POST", "/operations/screenshot", call)
+            assert (answer.status_code, answer.json()["code"]) == (409, AgentErrorCode.DIALOG_OPEN)
+            assert "'prompt: whose?'" in answer.json()["message"]
+            assert "left to the DevTools client that is connected" in answer.json()["message"]
+        await client.command("Page.handleJavaScriptDialog", {"accept": True})
+        assert await agent.screenshot(page=page)
 
 
 async def test_a_page_that_asks_to_stay_is_left(agent: Agent, site: Inline):

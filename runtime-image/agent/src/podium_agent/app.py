@@ -12,11 +12,13 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from podium_agent.errors import AgentError
+from podium_agent.operations.past_dialogs import past_dialogs
 from podium_agent.operations.read import Json
 from podium_agent.operations.table import Result, operations
 from podium_agent.session import Session
 from podium_agent.tunnels import Tunnels, note_upgrade
 from podium_protocol.errors import STATUS_OF, AgentErrorBody, AgentErrorCode
+from podium_protocol.operations import DialogsDismissed
 from podium_protocol.sessions import AttachRequest, BindRequest, EndRequest
 from podium_protocol.signing import Refused, RequestVerifier
 
@@ -107,7 +109,11 @@ class _Routes:
         wanted = _parse(operation.request, body)
         self._require_attached()
         async with self._session.used():
-            return _answer(await operation.run(wanted))
+            result, declined = await past_dialogs(operation, wanted, self._session.browser.dialogs)
+        answer = _answer(result)
+        if declined:
+            answer.headers["podium-dialogs"] = DialogsDismissed.dump_json(declined, ensure_ascii=True).decode("ascii")
+        return answer
 
     async def end(self, _: Request, body: bytes) -> Response:
         request = _parse(EndRequest, body)

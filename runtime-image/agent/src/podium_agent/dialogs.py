@@ -1,29 +1,59 @@
-"""JavaScript dialogs: a client's business while one is attached, dismissed by us after a second when nobody is."""
+"""JavaScript dialogs: a client's business while one is attached, declined by us when nobody is.
+
+Nobody there: after a second, or at once when a call needs the page. A client there: it has a second until a call that waits behind
+the dialog is refused with what the dialog says, since the client may never answer.
+"""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
+from podium_agent.errors import AgentError
 from podium_agent.outbox import Outbox
 from podium_agent.targets import Target, Targets
 from podium_protocol.events import EventType
+from podium_protocol.operations import DismissedDialog
 
-__all__ = ["Dialogs"]
+__all__ = ["Dialogs", "Met"]
 
 log = logging.getLogger(__name__)
 
 PATIENCE: Final = 1.0
 MAX_TEXT: Final = 2000
+MAX_TOLD: Final = 300
+"""Characters of a declined dialog beside an answer: they travel in a header, 20 of them in at most 40 KB."""
+MOST: Final = 20
+"""Dialogs that are declined for one call; a page that shows more of them in a row does not mean to stop."""
+TURN: Final = 1.0
+"""Seconds for a page to close a declined dialog and to show its next one."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Dialog:
+class Met:
+    """A dialog that a call met: `alert: its words`, and whether a DevTools client is there to answer it."""
+
     text: str
+    attended: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Dialog:
+    told: DismissedDialog
     session: str
-    accept: bool
+    closed: asyncio.Event
+
+    @property
+    def text(self) -> str:
+        return f"{self.told.kind}: {self.told.text}"
+
+    @property
+    def leaving(self) -> bool:
+        # A page that is being left should be left, and at once: it is not in the way of who leaves it. The rest is declined.
+        return self.told.kind == "beforeunload"
 
 
 class Dialogs:
@@ -35,24 +65,53 @@ class Dialogs:
         self._outbox = outbox
         self._attended = attended
         self._open: dict[str, _Dialog] = {}
-        self._waiters: dict[str, list[asyncio.Future[str]]] = {}
+        self._overdue: set[str] = set()
+        """Pages whose dialog has been there for longer than the patience, with a client that could have answered it."""
+        self._waiters: dict[str, list[asyncio.Future[Met]]] = {}
         connection.on("Page.javascriptDialogOpening", self._opening)
         connection.on("Page.javascriptDialogClosed", self._closed)
         targets.closed.append(self._page_closed)
 
-    def next_on(self, target_id: str) -> "asyncio.Future[str]":
-        """Resolves with the text of the page's next dialog that nobody attends; cancel it when done."""
-        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    def next_on(self, target_id: str) -> "asyncio.Future[Met]":
+        """Resolves with the page's next dialog that is in the way of a call; cancel it when done."""
+        future: asyncio.Future[Met] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(target_id, []).append(future)
         future.add_done_callback(lambda done: self._drop(target_id, done))
         dialog = self._open.get(target_id)
-        if dialog is not None and not self._attended():
-            future.set_result(dialog.text)
+        if dialog is not None and (target_id in self._overdue or not self._attended()):
+            future.set_result(Met(dialog.text, attended=self._attended()))
         return future
 
     def open_on(self, target_id: str) -> bool:
         """Whether the page shows a dialog now, whoever attends it."""
         return target_id in self._open
+
+    async def decline(self) -> list[DismissedDialog]:
+        """Decline at once what nobody attends, on every page, since pages that opened each other stop together; gives what it was.
+
+        When it returns, the pages had their turn: no script is about to show the next of a row, unless it shows too many.
+        """
+        declined: list[DismissedDialog] = []
+        while self._open and not self._attended() and len(declined) < MOST:
+            target_id, dialog = next(iter(self._open.items()))
+            self._answer(dialog)
+            declined.append(dialog.told.model_copy(update={"text": dialog.told.text[:MAX_TOLD]}))
+            try:
+                async with asyncio.timeout(TURN):
+                    await dialog.closed.wait()
+                    await self._turn(target_id, dialog.session)
+            except TimeoutError:
+                break
+        return declined
+
+    async def _turn(self, target_id: str, session: str) -> None:
+        """Until the page has done what waited behind its dialog, or shows the next one."""
+        with contextlib.suppress(AgentError), self._connection.asked("Runtime.evaluate", {"expression": "0"}, session=session) as answer:
+            following = self.next_on(target_id)
+            try:
+                await asyncio.wait({answer, following}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                following.cancel()
 
     def client_left(self) -> None:
         """What the last client has left open is ours from now on."""
@@ -60,7 +119,7 @@ class Dialogs:
             for target_id, dialog in self._open.items():
                 self._unattended(target_id, dialog)
 
-    def _drop(self, target_id: str, future: "asyncio.Future[str]") -> None:
+    def _drop(self, target_id: str, future: "asyncio.Future[Met]") -> None:
         waiters = self._waiters.get(target_id, [])
         if future in waiters:
             waiters.remove(future)
@@ -71,23 +130,32 @@ class Dialogs:
         target = self._targets.of_session(session)
         if target is None or session is None:
             return
-        message, kind = params["message"][:MAX_TEXT], params["type"]
-        self._outbox.add(EventType.DIALOG_OPENED, {"target": target.id, "kind": kind, "text": message})
-        # A page that is being left should be left, and at once: it is not in the way of who leaves it. The rest is declined.
-        leaving = kind == "beforeunload"
-        dialog = _Dialog(f"{kind}: {message}", session, accept=leaving)
-        if leaving and not self._attended():
+        told = DismissedDialog(kind=params["type"], text=params["message"][:MAX_TEXT])
+        self._outbox.add(EventType.DIALOG_OPENED, {"target": target.id, "kind": told.kind, "text": told.text})
+        dialog = _Dialog(told, session, asyncio.Event())
+        if dialog.leaving and not self._attended():
             self._answer(dialog)
             return
         self._open[target.id] = dialog
-        if not self._attended():
+        self._overdue.discard(target.id)
+        if self._attended():
+            asyncio.get_running_loop().call_later(PATIENCE, self._late, target.id, dialog)
+        else:
             self._unattended(target.id, dialog)
 
     def _unattended(self, target_id: str, dialog: _Dialog) -> None:
         asyncio.get_running_loop().call_later(PATIENCE, self._dismiss, target_id, dialog)
+        self._tell(target_id, Met(dialog.text, attended=False))
+
+    def _late(self, target_id: str, dialog: _Dialog) -> None:
+        if self._open.get(target_id) is dialog and self._attended():
+            self._overdue.add(target_id)
+            self._tell(target_id, Met(dialog.text, attended=True))
+
+    def _tell(self, target_id: str, met: Met) -> None:
         for waiter in list(self._waiters.get(target_id, ())):
             if not waiter.done():
-                waiter.set_result(dialog.text)
+                waiter.set_result(met)
 
     def _dismiss(self, target_id: str, dialog: _Dialog) -> None:
         if self._open.get(target_id) is dialog and not self._attended():
@@ -95,12 +163,18 @@ class Dialogs:
             self._answer(dialog)
 
     def _answer(self, dialog: _Dialog) -> None:
-        self._connection.post("Page.handleJavaScriptDialog", {"accept": dialog.accept}, dialog.session)
+        self._connection.post("Page.handleJavaScriptDialog", {"accept": dialog.leaving}, dialog.session)
 
     def _closed(self, _: Params, session: str | None) -> None:
         target = self._targets.of_session(session)
         if target is not None:
-            self._open.pop(target.id, None)
+            self._gone(target.id)
 
     def _page_closed(self, target: Target) -> None:
-        self._open.pop(target.id, None)
+        self._gone(target.id)
+
+    def _gone(self, target_id: str) -> None:
+        self._overdue.discard(target_id)
+        dialog = self._open.pop(target_id, None)
+        if dialog is not None:
+            dialog.closed.set()

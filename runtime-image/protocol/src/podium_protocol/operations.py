@@ -5,7 +5,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from podium_protocol.sessions import Geolocation
 
@@ -14,6 +14,8 @@ __all__ = [
     "Acted",
     "Action",
     "Clip",
+    "DialogsDismissed",
+    "DismissedDialog",
     "ElementImage",
     "Html",
     "Key",
@@ -36,6 +38,19 @@ class _Operation(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     page: str | None = None
+
+
+class DismissedDialog(BaseModel):
+    """A JavaScript dialog that was in the way of an operation and that nobody attended: it was declined, and the operation done."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str = Field(description="`alert`, `confirm` or `prompt`; of `beforeunload` the page was left.", examples=["alert"])
+    text: str = Field(description="What it said.", examples=["Saved."])
+
+
+DialogsDismissed: TypeAdapter[list[DismissedDialog]] = TypeAdapter(list[DismissedDialog])
+"""As the header `podium-dialogs` of an answer carries them: JSON in ASCII."""
 
 
 class Navigate(_Operation):

@@ -131,7 +131,12 @@ class Navigator:
             watch.moved.set_result(params["url"])
 
     async def _go(self, page: Page, url: str) -> Params:
-        await page.unblock()
+        try:
+            await page.unblock()
+        except AgentError as error:
+            if error.code is not AgentErrorCode.DIALOG_OPEN:
+                raise
+            raise AgentError(error.code, error.message, begun=False) from error
         go: Params = {"url": url, "transitionType": "typed"}
         try:
             while True:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from podium_agent.cdp import CdpConnection, Params
-from podium_agent.dialogs import Dialogs
+from podium_agent.dialogs import Dialogs, Met
 from podium_agent.errors import AgentError, CdpError, CdpTimeout
 from podium_agent.front import Front
 from podium_agent.operations.documents import Documents, replaced
@@ -22,6 +22,7 @@ BUSY: Final = 1.0
 AGAIN: Final = 0.05
 """Seconds until what met the change of a document is tried again, if the next document does not come before."""
 _DECLINED: Final = "nobody answers it, so it is declined within a second; to answer dialogs, stay connected with a DevTools client"
+_ATTENDED: Final = "it is left to the DevTools client that is connected, which has not answered it for a second"
 
 
 class Pages:
@@ -132,14 +133,15 @@ class Pages:
 class Page:
     """One page during one operation.
 
-    A dialog that nobody attends ends the operation with what it says, since nothing on the page moves until it is gone.
+    A dialog that nobody attends ends the operation with what it says, since nothing on the page moves until it is gone; so does
+    one that a client should attend and does not answer.
     """
 
     def __init__(
         self,
         pages: Pages,
         target: Target,
-        dialog: "asyncio.Future[str]",
+        dialog: "asyncio.Future[Met]",
         end: "asyncio.Future[AgentError]",
         *,
         dialogs: Dialogs,
@@ -268,7 +270,10 @@ class Page:
             raise self._end.result()
         if waiting.done():
             return waiting.result()
-        raise AgentError(AgentErrorCode.DIALOG_OPEN, f"the page shows a dialog, {self._dialog.result()!r}; {_DECLINED}")
+        met = self._dialog.result()
+        raise AgentError(
+            AgentErrorCode.DIALOG_OPEN, f"the page shows a dialog, {met.text!r}; {_ATTENDED if met.attended else _DECLINED}"
+        )
 
 
 def _crashed() -> AgentError:

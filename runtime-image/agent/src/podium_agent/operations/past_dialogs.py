@@ -1,0 +1,41 @@
+"""Operations get past dialogs that nobody attends: what is in their way is declined at once, and told beside their answer.
+
+A dialog that comes while something is being done is another matter: whoever did it has to know that it may have been done.
+"""
+
+import asyncio
+
+from pydantic import BaseModel
+
+from podium_agent.dialogs import MOST, Dialogs
+from podium_agent.errors import AgentError
+from podium_agent.operations.table import Operation, Result
+from podium_protocol.errors import AgentErrorCode
+from podium_protocol.operations import Action, DismissedDialog, Navigate
+
+__all__ = ["past_dialogs"]
+
+
+async def past_dialogs(operation: Operation, wanted: BaseModel, dialogs: Dialogs) -> tuple[Result, list[DismissedDialog]]:
+    """The operation's result, and the dialogs that were declined for it, in their order.
+
+    Raises `AgentError`; DIALOG_OPEN for a dialog that a client attends, that what was done has led to, or that is one of too many.
+    """
+    declined = await dialogs.decline()
+    clock = asyncio.get_running_loop().time
+    end = clock() + getattr(wanted, "timeout", 0.0)
+    while True:
+        try:
+            return await operation.run(wanted), declined
+        except AgentError as error:
+            # What only reads can be done again, and so can what had not begun.
+            begun = error.details.get("begun", isinstance(wanted, Action | Navigate))
+            if error.code is not AgentErrorCode.DIALOG_OPEN or begun or len(declined) >= MOST:
+                raise
+            more = await dialogs.decline()
+            left = end - clock()
+            if not more or left <= 0:
+                raise
+            declined += more
+            if "timeout" in type(wanted).model_fields:
+                wanted = wanted.model_copy(update={"timeout": left})
