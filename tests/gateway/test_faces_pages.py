@@ -1,6 +1,7 @@
 """Driving and reading a page over REST: every path of the document, in both families, against an agent that answers as told."""
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from podium_gateway.errors import (
     RefGone,
     SessionEnded,
 )
-from podium_protocol.operations import Action, ElementImage, Html, PageSize, ReadTree, SetLocation, Text
+from podium_protocol.operations import Action, DismissedDialog, ElementImage, Html, PageSize, ReadTree, SetLocation, Text
 from support.gateway import Rig, gateway_rig
 from support.places import JPEG
 
@@ -289,6 +290,31 @@ async def test_what_the_browser_says_no_to(rig: Rig, http: httpx.AsyncClient, ca
     click = {"kind": "click", "selector": "#none"}
     answer = await http.request(method, f"/api/sessions/shop/{path}", json=click if method == "POST" else None)
     assert (answer.status_code, answer.json()) == (status, {"detail": error.message, "code": code})
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("navigate", {"url": "https://x.example"}),
+        ("action", {"kind": "press", "key": "a"}),
+        ("location", {"latitude": 1, "longitude": 1}),
+        *((path, None) for path in ("json", "text?mode=raw", "page-size", "screenshot", "image?selector=a")),
+        *((path, None) for path in ("html", "screenshot?raw=true", "image?selector=a&raw=true")),
+    ],
+    ids=str,
+)
+async def test_every_answer_tells_of_the_dialogs_that_were_in_the_way(
+    rig: Rig, http: httpx.AsyncClient, path: str, body: dict[str, Any] | None
+) -> None:
+    agent = rig.agent(rig.parts.sessions.live(await rig.caller(), "shop"))
+    agent.dialogs = (DismissedDialog(kind="alert", text="Sävéd"),)
+    answer = await http.request("GET" if body is None else "POST", f"/api/sessions/shop/{path}", json=body)
+    assert answer.status_code == 200, answer.text
+    if answer.headers["content-type"].startswith("application/json"):
+        told = answer.json()["dialogs"]
+    else:
+        told = json.loads(answer.headers["podium-dialogs"])
+    assert told == [{"kind": "alert", "text": "Sävéd"}]
 
 
 @pytest.mark.parametrize("path", ["location", "action", "html", "json", "text", "page-size", "image?selector=a"])

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from podium_gateway.agents import AgentClient, Reply
 from podium_gateway.errors import PodiumError
 from podium_gateway.provision.port import OnEnded, Place, RunEnded, RunKey, RunRequest, StartFailed
-from podium_protocol.operations import Navigate
+from podium_protocol.operations import DismissedDialog, Navigate
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import AgentStatus, AttachRequest, Connections, SandboxState
 from podium_protocol.signing import RequestSigner
@@ -54,6 +54,8 @@ class FakeAgent(AgentClient):
         self.asked: list[tuple[str, BaseModel]] = []
         self.answers: dict[str, Any] = {}
         """Other answers than the usual ones, by operation."""
+        self.dialogs: tuple[DismissedDialog, ...] = ()
+        """What was in the way of operations."""
         self.hold: asyncio.Event | None = None
         """Operations wait for it."""
         self.refuse: PodiumError | None = None
@@ -113,9 +115,9 @@ class FakeAgent(AgentClient):
         self._may()
         answer = self.answers.get(name, ANSWERS[name])
         if isinstance(answer, bytes):
-            return Reply(answer, mime="text/html" if name == "html" else "image/jpeg")
+            return Reply(answer, mime="text/html" if name == "html" else "image/jpeg", dialogs=self.dialogs)
         body = {**answer, "url": request.url} if isinstance(request, Navigate) else answer
-        return Reply(json.dumps(body).encode(), mime="application/json")
+        return Reply(json.dumps(body).encode(), mime="application/json", dialogs=self.dialogs)
 
     @property
     def navigated(self) -> list[Navigate]:

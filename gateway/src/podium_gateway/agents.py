@@ -30,6 +30,7 @@ from podium_gateway.errors import (
 )
 from podium_gateway.origin import AnswerTooLarge, Origin
 from podium_protocol.errors import AgentErrorBody, AgentErrorCode
+from podium_protocol.operations import DialogsDismissed, DismissedDialog
 from podium_protocol.sessions import AgentStatus, AttachRequest, BindRequest, EndRequest
 from podium_protocol.signing import RequestSigner, SignedFor
 from podium_system.splice import Target
@@ -57,6 +58,8 @@ class Reply:
 
     content: bytes
     mime: str
+    dialogs: tuple[DismissedDialog, ...] = ()
+    """What was declined because it was in an operation's way."""
 
 
 _ERRORS: Final[dict[AgentErrorCode, type[PodiumError]]] = {
@@ -181,7 +184,14 @@ class AgentClient:
             raise BrowserFailed("the page is too large to be read") from error
         if answer.status // 100 != 2:
             raise error_of(answer.status, answer.content)
-        return Reply(answer.content, mime=answer.mime)
+        return Reply(answer.content, mime=answer.mime, dialogs=_dialogs(answer.dialogs))
+
+
+def _dialogs(header: bytes) -> tuple[DismissedDialog, ...]:
+    try:
+        return tuple(DialogsDismissed.validate_json(header)) if header else ()
+    except ValidationError as error:
+        raise BrowserFailed("the browser's agent gave an answer that cannot be read") from error
 
 
 def _read(model: type[_Answer], answer: Reply) -> _Answer:

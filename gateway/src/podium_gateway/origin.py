@@ -40,6 +40,8 @@ class Answer:
     mime: str
     """Its content type; nothing when it says none."""
     content: bytes
+    dialogs: bytes = b""
+    """Its header `podium-dialogs`; nothing where it has none."""
 
 
 class _Connection(asyncio.Protocol):
@@ -60,6 +62,7 @@ class _Connection(asyncio.Protocol):
         self.keep = False
         """Whether the connection is good for another exchange."""
         self._mime = ""
+        self._dialogs = b""
         self._head = 0
         self._size = 0
         self._parts: list[bytes] = []
@@ -119,6 +122,8 @@ class _Connection(asyncio.Protocol):
             self._fail(Dropped("headers without an end"))
         elif name.lower() == b"content-type":
             self._mime = value.decode("latin-1")
+        elif name.lower() == b"podium-dialogs":
+            self._dialogs = value
 
     def on_body(self, body: bytes) -> None:
         """A part of the answer's content."""
@@ -135,7 +140,7 @@ class _Connection(asyncio.Protocol):
         if status < 200 or self._answered is None or self._answered.done():
             return
         self.keep = self._parser.should_keep_alive()
-        self._answered.set_result(Answer(status, self._mime, b"".join(self._parts)))
+        self._answered.set_result(Answer(status, self._mime, b"".join(self._parts), self._dialogs))
         self._parts.clear()
 
 

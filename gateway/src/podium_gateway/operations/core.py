@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from podium_gateway.agents import AgentClient
+from podium_gateway.agents import AgentClient, Reply
 from podium_gateway.errors import BrowserFailed, Internal, InvalidRequest, PodiumError
 from podium_gateway.operations.details import NAMES, Request, details_of
 from podium_gateway.operations.log import Done, Image, OperationLog
@@ -21,6 +21,7 @@ from podium_protocol.operations import (
     Action,
     ElementImage,
     Html,
+    Located,
     Navigate,
     Navigated,
     PageSize,
@@ -31,7 +32,6 @@ from podium_protocol.operations import (
     SetLocation,
     Text,
 )
-from podium_protocol.sessions import Geolocation
 
 __all__ = ["Image", "Operations"]
 
@@ -64,20 +64,21 @@ class Operations:
             live.url = acted.url
             return acted
 
-    async def locate(self, live: LiveSession, request: SetLocation) -> Geolocation:
+    async def locate(self, live: LiveSession, request: SetLocation) -> Located:
         """Say where the session's pages are."""
         async with self._running(live, request) as one:
-            return await one.ask("location", request, Geolocation, limit=LOCATION_LIMIT)
+            return await one.ask("location", request, Located, limit=LOCATION_LIMIT)
 
     async def tree(self, live: LiveSession, request: ReadTree) -> Tree:
         """The accessibility tree; a ref means one element for as long as that is on the page."""
         async with self._running(live, request) as one:
-            return Tree.of((await one.agent.operate("tree", request, limit=request.timeout)).content)
+            reply = await one.agent.operate("tree", request, limit=request.timeout)
+            return Tree.of(reply.content, reply.dialogs)
 
-    async def html(self, live: LiveSession, request: Html) -> bytes:
+    async def html(self, live: LiveSession, request: Html) -> Reply:
         """The document as it is now, UTF-8."""
         async with self._running(live, request) as one:
-            return (await one.agent.operate("html", request, limit=request.timeout)).content
+            return await one.agent.operate("html", request, limit=request.timeout)
 
     async def text(self, live: LiveSession, request: Text) -> PageText:
         """All the text that a person would see."""
@@ -91,7 +92,8 @@ class Operations:
             document = await one.agent.operate("html", html, limit=request.timeout)
             page = await one.ask("text", request.model_copy(update={"parts": True}), PageText, limit=request.timeout)
             article = await self._extractor.extract(document.content, url=page.url)
-            return page.model_copy(update={"text": chosen(page, article)})
+            dialogs = [*document.dialogs, *page.dialogs]
+            return page.model_copy(update={"text": chosen(page, article), "dialogs": dialogs})
 
     async def page_size(self, live: LiveSession, request: PageSize) -> PageSizeRead:
         """How large the content is."""
@@ -152,12 +154,13 @@ class _Running:
         """Have the agent do it; its answer, read."""
         reply = await self.agent.operate(name, request, limit=limit)
         try:
-            return answer.model_validate_json(reply.content)
+            read = answer.model_validate_json(reply.content)
         except ValidationError as error:
             raise BrowserFailed("the browser's agent gave an answer that cannot be read") from error
+        return read.model_copy(update={"dialogs": list(reply.dialogs)}) if reply.dialogs else read
 
     async def shoot(self, name: str, request: BaseModel, *, limit: float) -> Image:
         """Have the agent take a picture."""
         reply = await self.agent.operate(name, request, limit=limit)
-        self.picture = Image(reply.content, mime=reply.mime)
+        self.picture = Image(reply.content, mime=reply.mime, dialogs=reply.dialogs)
         return self.picture

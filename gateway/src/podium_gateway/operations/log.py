@@ -19,6 +19,7 @@ from podium_gateway.store.artifacts import Artifacts
 from podium_gateway.store.events import EventLog
 from podium_gateway.tasks import Tasks
 from podium_protocol.events import EventType
+from podium_protocol.operations import DismissedDialog
 
 __all__ = ["Done", "Image", "OperationLog"]
 
@@ -37,6 +38,8 @@ class Image:
 
     data: bytes
     mime: str
+    dialogs: tuple[DismissedDialog, ...] = ()
+    """Declined, since they were in its way."""
 
 
 @dataclass(frozen=True, slots=True)

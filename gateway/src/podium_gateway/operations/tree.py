@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from podium_gateway.errors import BrowserFailed
+from podium_protocol.operations import DismissedDialog
 
 __all__ = ["Tree"]
 
@@ -23,12 +24,14 @@ class Tree:
     nodes: bytes
     """A JSON array of `podium_protocol.operations.Node`."""
     count: int
+    dialogs: tuple[DismissedDialog, ...] = ()
+    """Declined, since they were in its way."""
 
     @classmethod
-    def of(cls, answer: bytes) -> Self:
+    def of(cls, answer: bytes, dialogs: tuple[DismissedDialog, ...] = ()) -> Self:
         """From an `AccessibilityTree` in JSON, whose nodes are its last field. Raises `BrowserFailed`."""
         _, found, rest = answer.partition(_NODES)
         nodes = rest.strip().removesuffix(b"}").strip()
         if not found or not (nodes.startswith(b"[") and nodes.endswith(b"]")):
             raise BrowserFailed("the browser's agent gave an answer that cannot be read")
-        return cls(nodes, count=nodes.count(_REF))
+        return cls(nodes, count=nodes.count(_REF), dialogs=dialogs)

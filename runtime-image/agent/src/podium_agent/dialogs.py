@@ -106,7 +106,10 @@ class Dialogs:
 
     async def _turn(self, target_id: str, session: str) -> None:
         """Until the page has done what waited behind its dialog, or shows the next one."""
-        with contextlib.suppress(AgentError), self._connection.asked("Runtime.evaluate", {"expression": "0"}, session=session) as answer:
+        with (
+            contextlib.suppress(AgentError),
+            self._connection.asked("Runtime.evaluate", {"expression": "0"}, session=session) as answer,
+        ):
             following = self.next_on(target_id)
             try:
                 await asyncio.wait({answer, following}, return_when=asyncio.FIRST_COMPLETED)

@@ -20,6 +20,7 @@ __all__ = [
     "Html",
     "Key",
     "Kind",
+    "Located",
     "Navigate",
     "Navigated",
     "Node",
@@ -53,6 +54,14 @@ DialogsDismissed: TypeAdapter[list[DismissedDialog]] = TypeAdapter(list[Dismisse
 """As the header `podium-dialogs` of an answer carries them: JSON in ASCII."""
 
 
+class _Answer(BaseModel):
+    dialogs: list[DismissedDialog] = Field(
+        default=[],
+        exclude_if=lambda dialogs: not dialogs,
+        description="JavaScript dialogs that were declined because they were in the way; left out where there were none.",
+    )
+
+
 class Navigate(_Operation):
     """`POST /operations/navigate`: load a URL and wait for its load event."""
 
@@ -62,7 +71,7 @@ class Navigate(_Operation):
     block_images: bool = False
 
 
-class Navigated(BaseModel):
+class Navigated(_Answer):
     """Where the page is now. `status` is the HTTP status where there was one."""
 
     page: str
@@ -120,6 +129,10 @@ class SetLocation(_Operation, Geolocation):
     """`POST /operations/location`: what `navigator.geolocation` says from now on, on every page of the session."""
 
 
+class Located(Geolocation, _Answer):
+    """Where they are now."""
+
+
 class Html(_Operation):
     """`POST /operations/html`: the document as it is now; the answer's body is the HTML itself."""
 
@@ -136,7 +149,7 @@ class Text(_Operation):
     timeout: float = Field(default=30.0, gt=0, le=600)
 
 
-class PageText(BaseModel):
+class PageText(_Answer):
     """The page's text as a person sees it; below `text` only where the parts were asked for."""
 
     url: str
@@ -156,7 +169,7 @@ class PageSize(_Operation):
     timeout: float = Field(default=10.0, gt=0, le=600)
 
 
-class PageSizeRead(BaseModel):
+class PageSizeRead(_Answer):
     """CSS pixels, the part beyond the viewport included."""
 
     width: int
@@ -242,7 +255,7 @@ class Action(_Operation):
         return name if given is None else None
 
 
-class Acted(BaseModel):
+class Acted(_Answer):
     """The action was done."""
 
     kind: Kind

@@ -37,14 +37,21 @@ def browser(*, user_scoped: bool) -> APIRouter:
         """Load a URL in the session's page and wait for its load event."""
         request = Navigate(url=body.url, timeout=body.timeout, new_tab=body.new_tab, block_images=body.block_images)
         done = await parts.operations.navigate(await parts.sessions.found(caller, session_id), request)
-        return NavigateView(url=done.url, frameId=done.frame_id, targetId=done.page, status=done.status, download=done.download)
+        return NavigateView(
+            url=done.url,
+            frameId=done.frame_id,
+            targetId=done.page,
+            status=done.status,
+            download=done.download,
+            dialogs=done.dialogs,
+        )
 
     @routes.post("/{session_id}/location", summary="Set the location", responses=BROWSER_FAULTS)
     async def location(parts: Service, caller: Called, session_id: SessionId, body: LocationBody) -> LocationView:
         """What `navigator.geolocation` says from now on, on all pages of the session; they may ask without a question."""
         request = SetLocation(latitude=body.latitude, longitude=body.longitude, accuracy=body.accuracy)
         done = await parts.operations.locate(await parts.sessions.found(caller, session_id), request)
-        return LocationView(latitude=done.latitude, longitude=done.longitude, accuracy=done.accuracy)
+        return LocationView(latitude=done.latitude, longitude=done.longitude, accuracy=done.accuracy, dialogs=done.dialogs)
 
     @routes.post("/{session_id}/action", summary="Do something on the page", responses=BROWSER_FAULTS)
     async def action(parts: Service, caller: Called, session_id: SessionId, body: ActionBody) -> ActedView:
@@ -64,6 +71,6 @@ def browser(*, user_scoped: bool) -> APIRouter:
         except ValueError as error:
             raise invalid(error) from error
         done = await parts.operations.act(live, request)
-        return ActedView(kind=done.kind, url=done.url, element=done.element)
+        return ActedView(kind=done.kind, url=done.url, element=done.element, dialogs=done.dialogs)
 
     return routes

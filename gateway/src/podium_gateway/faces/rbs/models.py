@@ -1,7 +1,8 @@
 """What driving a page takes and gives."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from podium_gateway.faces.rbs.page_models import DialogsTold
 from podium_gateway.faces.urls import OpenableUrl
 from podium_gateway.faces.wire import Body
 from podium_protocol.operations import Clip
@@ -23,7 +24,7 @@ class NavigateBody(Body):
     new_tab: bool = Field(default=False, alias="newTab", description="In a new tab, which is the active one from then on.")
 
 
-class NavigateView(BaseModel):
+class NavigateView(DialogsTold):
     """Where the page is now."""
 
     url: str = Field(description="After redirects.", examples=["https://example.com/"])
@@ -33,7 +34,7 @@ class NavigateView(BaseModel):
     download: bool = Field(default=False, description="The URL was a download; the page stayed where it was.")
 
 
-class ScreenshotView(BaseModel):
+class ScreenshotView(DialogsTold):
     """An image in JSON; `raw=true` gives the bytes."""
 
     format: str = Field(examples=["jpeg"])

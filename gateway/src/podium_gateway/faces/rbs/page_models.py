@@ -6,11 +6,12 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from podium_gateway.faces.wire import Body
-from podium_protocol.operations import Action, Kind, Node
+from podium_protocol.operations import Action, DismissedDialog, Kind, Node
 
 __all__ = [
     "ActedView",
     "ActionBody",
+    "DialogsTold",
     "LocationBody",
     "LocationView",
     "Ref",
@@ -49,6 +50,17 @@ def target_of(selector: str | None, ref: str | None) -> str | None:
     return ref if selector is None else selector
 
 
+class DialogsTold(BaseModel):
+    """What was in the way of a call; answers that are no JSON say it in the header `Podium-Dialogs`."""
+
+    dialogs: list[DismissedDialog] = Field(
+        default=[],
+        exclude_if=lambda dialogs: not dialogs,
+        description="JavaScript dialogs that were in the way and were declined for this call, in their order; left out where there"
+        " were none.",
+    )
+
+
 class LocationBody(Body):
     """Where to be."""
 
@@ -59,7 +71,7 @@ class LocationBody(Body):
     accuracy: float = Field(default=100, ge=0, le=100_000_000, description="Meters.")
 
 
-class LocationView(BaseModel):
+class LocationView(DialogsTold):
     """Where the session's pages are now."""
 
     latitude: float = Field(examples=[37.7749])
@@ -129,7 +141,7 @@ class ActionBody(Body):
         )
 
 
-class ActedView(BaseModel):
+class ActedView(DialogsTold):
     """It was done."""
 
     kind: Kind = Field(examples=["click"])
@@ -142,7 +154,7 @@ class ActedView(BaseModel):
     )
 
 
-class TreeView(BaseModel):
+class TreeView(DialogsTold):
     """The accessibility tree as a list, in document order."""
 
     nodes: list[Node] = Field(
@@ -157,7 +169,7 @@ class TreeView(BaseModel):
     count: int = Field(examples=[2])
 
 
-class TextView(BaseModel):
+class TextView(DialogsTold):
     """A page's text."""
 
     url: str = Field(examples=["https://example.com/page"])
@@ -165,7 +177,7 @@ class TextView(BaseModel):
     text: str = Field(examples=["Extracted readable text..."])
 
 
-class SizeView(BaseModel):
+class SizeView(DialogsTold):
     """CSS pixels."""
 
     width: int = Field(description="A scrollbar is not part of it.", examples=[1920])

@@ -1,6 +1,7 @@
 """Reading a session's page over REST: as HTML, as a tree, as text, as pictures."""
 
 import base64
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
@@ -14,7 +15,7 @@ from podium_gateway.faces.rbs.models import ScreenshotView, clip_of
 from podium_gateway.faces.rbs.page_models import Ref, Selector, SizeView, TextView, TreeView, target_of
 from podium_gateway.faces.routes import SessionId
 from podium_gateway.operations.core import Image
-from podium_protocol.operations import ElementImage, Html, PageSize, ReadTree, Screenshot, Text
+from podium_protocol.operations import DialogsDismissed, DismissedDialog, ElementImage, Html, PageSize, ReadTree, Screenshot, Text
 
 __all__ = ["pages"]
 
@@ -43,11 +44,21 @@ _SNAPSHOT: Final = {
 _JPEG: Final = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 
 
+def _told(dialogs: Sequence[DismissedDialog]) -> dict[str, str]:
+    """The header that says what was in the way of an answer that is no JSON."""
+    return {"podium-dialogs": DialogsDismissed.dump_json(list(dialogs), ensure_ascii=True).decode("ascii")} if dialogs else {}
+
+
+def _also(dialogs: Sequence[DismissedDialog]) -> bytes:
+    """The last field of JSON that is put together by hand."""
+    return b',"dialogs":' + DialogsDismissed.dump_json(list(dialogs)) if dialogs else b""
+
+
 def _picture(image: Image, *, raw: bool) -> Response:
     if raw:
-        return Response(image.data, media_type=image.mime, headers=_PRIVATE)
+        return Response(image.data, media_type=image.mime, headers={**_PRIVATE, **_told(image.dialogs)})
     # Put together by hand: base64 needs no escapes, and a serializer would look for them in half a megabyte.
-    body = b'{"format":"jpeg","base64":"' + base64.b64encode(image.data) + b'"}'
+    body = b'{"format":"jpeg","base64":"' + base64.b64encode(image.data) + b'"' + _also(image.dialogs) + b"}"
     return Response(body, media_type="application/json", headers=_PRIVATE)
 
 
@@ -69,8 +80,9 @@ def pages(*, user_scoped: bool) -> APIRouter:
 
         Its scripts are left out.
         """
-        content = await parts.operations.html(await parts.sessions.found(caller, session_id), Html())
-        return Response(content, media_type="text/html; charset=utf-8", headers=_SNAPSHOT)
+        found = await parts.operations.html(await parts.sessions.found(caller, session_id), Html())
+        headers = {**_SNAPSHOT, **_told(found.dialogs)}
+        return Response(found.content, media_type="text/html; charset=utf-8", headers=headers)
 
     @routes.get("/{session_id}/json", summary="Get the accessibility tree", response_model=TreeView, responses=BROWSER_FAULTS)
     async def tree(
@@ -90,7 +102,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
         """
         live = await parts.sessions.found(caller, session_id)
         found = await parts.operations.tree(live, ReadTree(interactive=only is not None, depth=depth))
-        body = b'{"nodes":%b,"count":%d}' % (found.nodes, found.count)  # a `TreeView`
+        body = b'{"nodes":%b,"count":%d%b}' % (found.nodes, found.count, _also(found.dialogs))  # a `TreeView`
         return Response(body, media_type="application/json", headers=_PRIVATE)
 
     @routes.get("/{session_id}/text", summary="Get the page's text", response_model=TextView, responses=BROWSER_FAULTS)
@@ -110,14 +122,14 @@ def pages(*, user_scoped: bool) -> APIRouter:
         live = await parts.sessions.found(caller, session_id)
         read = parts.operations.text if mode == "raw" else parts.operations.readable
         found = await read(live, Text())
-        view = TextView(url=found.url, title=found.title, text=found.text)
+        view = TextView(url=found.url, title=found.title, text=found.text, dialogs=found.dialogs)
         return Response(view.model_dump_json(), media_type="application/json", headers=_PRIVATE)
 
     @routes.get("/{session_id}/page-size", summary="Get the page's size", responses=BROWSER_FAULTS)
     async def page_size(parts: Service, caller: Called, session_id: SessionId) -> SizeView:
         """How large the content is, what is out of view included."""
         found = await parts.operations.page_size(await parts.sessions.found(caller, session_id), PageSize())
-        return SizeView(width=found.width, height=found.height)
+        return SizeView(width=found.width, height=found.height, dialogs=found.dialogs)
 
     @routes.get(
         "/{session_id}/screenshot",

@@ -3,7 +3,7 @@
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.operations.pages import Pages
 from podium_agent.targets import Target, Targets
-from podium_protocol.operations import SetLocation
+from podium_protocol.operations import Located, SetLocation
 from podium_protocol.sessions import Geolocation
 
 __all__ = ["Location"]
@@ -19,7 +19,7 @@ class Location:
         self._override: Params | None = None
         targets.preparations.append(self._prepare)
 
-    async def set(self, request: SetLocation) -> Geolocation:
+    async def set(self, request: SetLocation) -> Located:
         """Raises `AgentError`."""
         place = Geolocation(latitude=request.latitude, longitude=request.longitude, accuracy=request.accuracy)
         async with self._pages.page(request.page, limit=10) as page:
@@ -29,7 +29,7 @@ class Location:
             await page.steady(lambda: page.command("Emulation.setGeolocationOverride", override))
             for other in self._targets.pages:
                 self._connection.post("Emulation.setGeolocationOverride", override, other.session)
-        return place
+        return Located(**place.model_dump())
 
     def _prepare(self, target: Target) -> list[tuple[str, Params]]:
         if self._override is None or not target.has_frames:
