@@ -115,6 +115,16 @@ async def test_options_viewport_is_given_to_the_browser_as_it_is(
     assert (attached.context.viewport.width, attached.context.viewport.height) == (width, height)
 
 
+async def test_options_permissions_are_given_to_the_browser(rig: Rig, http: httpx.AsyncClient) -> None:
+    body = {"session_id": "shop", "options": {"permissions": ["geolocation", "clipboard-read"]}}
+    assert (await http.post("/api/sessions", json=body)).status_code == 200
+    live = rig.parts.sessions.live(await rig.caller(), "shop")
+    await rig.parts.sessions.ready(live)
+    attached = rig.agent(live).attached
+    assert attached is not None
+    assert attached.context.permissions == ["geolocation", "clipboard-read"]
+
+
 OPTIONS: dict[str, tuple[Any, str]] = {
     "another browser": ({"browser": "firefox"}, "options.browser: only chromium is available"),
     "a browser that is no word": ({"browser": 5}, "options.browser: input should be a valid string"),
@@ -131,6 +141,8 @@ OPTIONS: dict[str, tuple[Any, str]] = {
         "options.viewport.width: input should be a valid integer",
     ),
     "a viewport that is a list": ({"viewport": [800, 600]}, "options.viewport: input should be"),
+    "a permission that nobody knows": ({"permissions": ["fly"]}, "options.permissions.0: input should be 'accelerometer', "),
+    "permissions that are a word": ({"permissions": "camera"}, "options.permissions: input should be a valid list"),
     "options that are a list": ([], "options: input should be"),
 }
 
@@ -144,7 +156,7 @@ async def test_options_that_cannot_be_are_refused_in_words(http: httpx.AsyncClie
     assert "firefox" not in answer.text
 
 
-@pytest.mark.parametrize("options", [None, {}, {"viewport": None}, {"device": "phone"}])
+@pytest.mark.parametrize("options", [None, {}, {"viewport": None}, {"permissions": None}, {"device": "phone"}])
 async def test_options_may_be_left_out_and_unknown_ones_are_ignored(http: httpx.AsyncClient, options: Any) -> None:
     assert (await http.post("/api/sessions", json={"options": options})).status_code == 200
 

@@ -56,6 +56,8 @@ FLAGS: Final = (
     "--disable-hang-monitor",
     "--disable-popup-blocking",
     "--disable-prompt-on-repost",
+    # Nobody answers: a page that asks for a permission that was not granted is told no, and does not wait for ever.
+    "--deny-permission-prompts",
     # Otherwise a page loses every click and key that comes before its first paint, which an empty one never has.
     "--allow-pre-commit-input",
     "--force-color-profile=srgb",
@@ -74,6 +76,20 @@ FLAGS: Final = (
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a volume of its own in a pod
 _ENOUGH_SHARED: Final = 256 << 20
 """Bytes; a container runtime's own default of 64 MiB is too little for a page with large pictures (Chromium then crashes)."""
+
+
+# What would open a window of the browser's own and wait for a person is declined, by the preferences behind the policies
+# PrintingEnabled, ScreenCaptureAllowed, DefaultWebUsbGuardSetting and its kind, and AllowFileSelectionDialogs. A file chooser
+# that a client intercepts never gets as far.
+_BLOCKED: Final = 2
+_DECLINED: Final = {
+    "printing": {"enabled": False},
+    "hardware": {"screen_capture_enabled": False},
+    "profile": {
+        "default_content_setting_values": {f"{device}_guard": _BLOCKED for device in ("usb", "serial", "hid", "bluetooth")},
+    },
+}
+_LOCAL_STATE: Final = {"select_file_dialogs": {"allowed": False}}
 
 
 class ChromiumError(Exception):
@@ -98,8 +114,11 @@ def _roomy(folder: str) -> bool:
     return found.f_blocks * found.f_frsize >= _ENOUGH_SHARED and os.access(folder, os.W_OK)
 
 
-def _place_window(folder: SessionFolder, viewport: tuple[int, int]) -> None:
-    """Say where the first window was last time. `--window-size` and `--window-position` would hold for every popup, too."""
+def _prefer(folder: SessionFolder, viewport: tuple[int, int]) -> None:
+    """Say what is declined, and where the first window was last time.
+
+    `--window-size` and `--window-position` would hold for every popup, too.
+    """
     preferences = folder.profile / "Default" / "Preferences"
     if preferences.exists():  # this is the second try
         return
@@ -108,7 +127,9 @@ def _place_window(folder: SessionFolder, viewport: tuple[int, int]) -> None:
     # The window is higher than the page; the page is made exact once DevTools answers.
     window = {"left": 0, "top": 0, "right": viewport[0], "bottom": viewport[1] + 87, "maximized": False}
     work_area = {"work_area_left": 0, "work_area_top": 0, "work_area_right": SCREEN[0], "work_area_bottom": SCREEN[1]}
-    folder.write(preferences, json.dumps({"browser": {"window_placement": window | work_area}}).encode())
+    wanted = {**_DECLINED, "browser": {"window_placement": window | work_area}}
+    folder.write(preferences, json.dumps(wanted).encode())
+    folder.write(folder.profile / "Local State", json.dumps(_LOCAL_STATE).encode())
 
 
 class Chromium:
@@ -139,7 +160,7 @@ class Chromium:
             # Then its processes share files in TMPDIR: slower, but neither small nor in everybody's memory.
             command.append("--disable-dev-shm-usage")
         command += [f"--remote-debugging-port={settings.devtools_port}", f"--user-data-dir={folder.profile}"]
-        _place_window(folder, settings.viewport)
+        _prefer(folder, settings.viewport)
         # Without its own, a screen that is not there is 800 x 600, and no popup larger.
         command += ["--headless=new", f"--screen-info={{{SCREEN[0]}x{SCREEN[1]}}}"] if display is None else []
         environment = folder.environment()

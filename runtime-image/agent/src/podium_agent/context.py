@@ -1,11 +1,19 @@
 """The session's context as CDP commands: what a caller asked every page to find, applied before it runs."""
 
+from collections.abc import Iterable
+from typing import Final
+
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.errors import AgentError
 from podium_agent.targets import Target
-from podium_protocol.sessions import SessionContext, Viewport
+from podium_protocol.sessions import Permission, SessionContext, Viewport
 
-__all__ = ["overrides", "set_viewport"]
+__all__ = ["grants", "overrides", "set_viewport"]
+
+
+_DESCRIPTORS: Final[dict[Permission, Params]] = {
+    "midi-sysex": {"name": "midi", "sysex": True},
+}
 
 
 def overrides(context: SessionContext, target: Target) -> list[tuple[str, Params]]:
@@ -40,6 +48,14 @@ def overrides(context: SessionContext, target: Target) -> list[tuple[str, Params
     if context.bypass_csp:
         commands.append(("Page.setBypassCSP", {"enabled": True}))
     return commands
+
+
+def grants(permissions: Iterable[Permission]) -> list[tuple[str, Params]]:
+    """Commands for the browser: they hold for every origin of the session's own context, and leave all other permissions alone."""
+    return [
+        ("Browser.setPermission", {"permission": _DESCRIPTORS.get(name, {"name": name}), "setting": "granted"})
+        for name in permissions
+    ]
 
 
 async def set_viewport(connection: CdpConnection, page: Target, viewport: Viewport) -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "DisconnectPolicy",
     "EndRequest",
     "Geolocation",
+    "Permission",
     "SandboxState",
     "SessionContext",
     "Viewport",
@@ -54,6 +55,30 @@ class Geolocation(_Message):
     accuracy: float = Field(default=100, ge=0)
 
 
+Permission = Literal[
+    "accelerometer",
+    "background-sync",
+    "camera",
+    "clipboard-read",
+    "clipboard-write",
+    "geolocation",
+    "gyroscope",
+    "idle-detection",
+    "local-fonts",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "midi-sysex",
+    "notifications",
+    "payment-handler",
+    "persistent-storage",
+    "screen-wake-lock",
+    "storage-access",
+    "window-management",
+]
+"""A permission as Playwright's `grant_permissions` and the web's Permissions API spell it."""
+
+
 class SessionContext(_Message):
     """What every page of the session finds from its first script on; unset fields leave Chromium's own."""
 
@@ -66,6 +91,8 @@ class SessionContext(_Message):
     geolocation: Geolocation | None = None
     java_script_enabled: bool = True
     bypass_csp: bool = False
+    permissions: list[Permission] = []
+    """Granted to every page; what else a page asks for is denied, since nobody is there to answer the browser's question."""
 
 
 class DisconnectPolicy(StrEnum):

@@ -9,7 +9,7 @@ from podium_gateway.errors import InvalidRequest, NotOffered
 from podium_gateway.faces.urls import LONGEST, OpenableUrl, openable
 from podium_gateway.faces.wire import Body
 from podium_gateway.sessions.wishes import Wish
-from podium_protocol.sessions import SessionContext, Viewport
+from podium_protocol.sessions import Permission, SessionContext, Viewport
 
 __all__ = ["CreateSession", "SessionOptions", "ViewportSize", "url_of_prompt", "wish_of"]
 
@@ -33,6 +33,13 @@ class SessionOptions(Body):
 
     browser: str = Field(default="chromium", description="Only `chromium` is available.", examples=["chromium"])
     viewport: ViewportSize | None = Field(default=None, description="Size of the page; 1280 x 720 when left out.")
+
+    permissions: list[Permission] | None = Field(
+        default=None,
+        max_length=50,
+        description="Granted to every page of the session. What else a page asks for is denied, since nobody is there to answer.",
+        examples=[["geolocation", "clipboard-read"]],
+    )
 
     @field_validator("browser")
     @classmethod
@@ -96,9 +103,10 @@ def wish_of(body: CreateSession) -> Wish:
     prompted = url_of_prompt(body.initial_prompt or "")
     viewport = body.options.viewport if body.options is not None else None
     size = None if viewport is None else Viewport(width=viewport.width, height=viewport.height)
+    permissions = (body.options.permissions or []) if body.options is not None else []
     return Wish(
         url=body.url or prompted,
         source=body.source,
         ephemeral=body.ephemeral,
-        context=SessionContext(viewport=size),
+        context=SessionContext(viewport=size, permissions=permissions),
     )

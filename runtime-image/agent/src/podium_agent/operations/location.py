@@ -1,6 +1,7 @@
 """Where the session's pages are on Earth."""
 
 from podium_agent.cdp import CdpConnection, Params
+from podium_agent.context import grants
 from podium_agent.operations.pages import Pages
 from podium_agent.targets import Target, Targets
 from podium_protocol.operations import Located, SetLocation
@@ -24,8 +25,9 @@ class Location:
         place = Geolocation(latitude=request.latitude, longitude=request.longitude, accuracy=request.accuracy)
         async with self._pages.page(request.page, limit=10) as page:
             self._override = override = place.model_dump()
-            # Nobody is there to answer the browser's question.
-            await page.within(self._connection.command("Browser.grantPermissions", {"permissions": ["geolocation"]}))
+            # Nobody is there to answer the browser's question. (`Browser.grantPermissions` would deny all others.)
+            for method, params in grants(["geolocation"]):
+                await page.within(self._connection.command(method, params))
             await page.steady(lambda: page.command("Emulation.setGeolocationOverride", override))
             for other in self._targets.pages:
                 self._connection.post("Emulation.setGeolocationOverride", override, other.session)
