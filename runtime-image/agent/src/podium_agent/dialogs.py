@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.errors import AgentError
@@ -112,7 +112,8 @@ class Dialogs:
         ):
             following = self.next_on(target_id)
             try:
-                await asyncio.wait({answer, following}, return_when=asyncio.FIRST_COMPLETED)
+                any_of: set[asyncio.Future[Any]] = {answer, following}
+                await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 following.cancel()
 
