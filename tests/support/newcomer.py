@@ -72,7 +72,7 @@ class Newcomer:
                 script.append(".venv/bin/python example.py")
             elif "Upgrade: websocket" in text:
                 # It stays open, as in a terminal of its own, while the reader goes on.
-                script.append(f"{{ {text}\n}} >upgrade-{number}.txt 2>&1 &\nwaiting '101 Switching' upgrade-{number}.txt")
+                script.append(f"{{ {text}\n}} >upgrade-{number}.txt 2>&1 &\nwaiting '^HTTP/1.1 101 ' upgrade-{number}.txt")
             else:
                 script.append(text)
         return self.run("\n".join(script))
