@@ -98,13 +98,13 @@ def trim(body: Json) -> PodRecord | None:
         uid=metadata.get("uid", ""),
         version=str(metadata.get("resourceVersion", "")),
         created=_seconds(metadata.get("creationTimestamp")) or 0.0,
-        pool=labels.get(LABEL_POOL, ""),
-        session=labels.get(LABEL_SESSION, ""),
-        owner_uid=controller["uid"],
-        template=labels.get(LABEL_TEMPLATE, ""),
-        phase=status.get("phase") or "Pending",
+        pool=_text(labels.get(LABEL_POOL, "")),
+        session=_text(labels.get(LABEL_SESSION, "")),
+        owner_uid=_text(controller["uid"]),
+        template=_text(labels.get(LABEL_TEMPLATE, "")),
+        phase=_text(status.get("phase") or "Pending"),
         ready=conditions.get("Ready", {}).get("status") == "True",
-        ip=status.get("podIP") or "",
+        ip=_text(status.get("podIP") or ""),
         node=(body.get("spec") or {}).get("nodeName") or "",
         started=_seconds(status.get("startTime")),
         deleting=_seconds(metadata.get("deletionTimestamp")),
@@ -115,6 +115,13 @@ def trim(body: Json) -> PodRecord | None:
         failed=_given(status) if status.get("reason") else None,
         disrupted=_trouble(conditions.get("DisruptionTarget"), "True"),
     )
+
+
+def _text(value: object) -> str:
+    """The value, if it is what the field holds: decisions, and the keys of what is known, are made of these."""
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} where a pod has text")
+    return value
 
 
 def _state(status: dict[str, Any]) -> dict[str, Any]:
