@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import Page, WebSocketRoute, async_playwright
+from playwright.async_api import Page, async_playwright
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -196,31 +196,34 @@ async def test_the_screen_is_live_and_takes_keys_and_says_when_it_is_over(podium
         assert wrong == []
 
 
+async def refuse(page: Page, times: int | None = None) -> None:
+    """Have the page's first sockets refused, or all: they ask for the screen of a session that is not there."""
+    limit = "Infinity" if times is None else times
+    await page.add_init_script(
+        f"""globalThis.refused = 0;
+        globalThis.WebSocket = new Proxy(WebSocket, {{
+            construct(made, [url, ...rest]) {{
+                return new made(refused < {limit} ? (refused++, url.replace("/ws/", "/ws/no-")) : url, ...rest);
+            }},
+        }});"""
+    )
+
+
 async def test_a_page_that_is_refused_at_first_tries_again_by_itself_and_says_so(podium: Podium) -> None:
     await begin(podium, "refused", "about:blank")
     async with viewer() as (page, _):
-        refusals = 2
-
-        async def refuse(route: WebSocketRoute) -> None:
-            nonlocal refusals
-            if refusals == 0:
-                route.connect_to_server()
-            else:
-                refusals -= 1
-                await route.close(code=1011)
-
-        await page.route_web_socket("**/vnc/ws/**", refuse)
+        await refuse(page, times=2)
         await page.goto(live_url(podium, "refused"))
         await page.get_by_text("trying again (2 of").wait_for()
         await page.wait_for_selector("body[data-state=connected]")
-        assert refusals == 0
+        assert await page.evaluate("refused") == 2
     await end_session(podium.http, "refused")
 
 
 async def test_a_screen_that_cannot_be_reached_is_given_up_and_one_whose_session_is_over_at_once(podium: Podium) -> None:
     await begin(podium, "lost", "about:blank")
     async with viewer() as (page, _):
-        await page.route_web_socket("**/vnc/ws/**", lambda route: route.close(code=1011))
+        await refuse(page)
         await page.clock.install()
         await page.goto(live_url(podium, "lost"))
 
