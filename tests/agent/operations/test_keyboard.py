@@ -68,7 +68,7 @@ async def test_typing_is_heard_as_keys(driven: Driven):
 async def test_a_long_text_arrives_whole(driven: Driven):
     text = "".join(chr(97 + n % 26) for n in range(2500))
     await driven.show("<textarea id=f></textarea>")
-    await driven.act("type", "#f", text=text)
+    await driven.act("type", "#f", text=text, timeout=60)  # 5,000 events: 10 s on a machine with 10 things to do
     assert await held(driven) == text
     await driven.act("fill", "#f", text=text * 40)
     assert await held(driven) == text * 40

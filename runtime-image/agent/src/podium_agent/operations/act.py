@@ -54,17 +54,19 @@ class Actor:
     async def _complete(self, page: Page, request: Action) -> str | None:
         earlier = self._loads.on(page)
         settle = min(SETTLE, request.timeout / 2)
-        element = await self._do(page, request)
-        while await self._turn(page, request, earlier, settle):
+        while True:
+            element = await self._do(page, request)
+            until = asyncio.get_running_loop().time() + settle
+            if not await self._turn(page, request, earlier, until):
+                break
             # Nothing has been done: what was under the hand when it came down was not the element, and has heard nothing of it.
             page.begun = False
-            element = await self._do(page, request)
         load = self._loads.on(page)
         if load is not None and load is not earlier:
-            await page.within(_wait(load.over, settle))
+            await page.within(_wait(load.over, until))
         return element
 
-    async def _turn(self, page: Page, request: Action, earlier: "_Load | None", settle: float) -> bool:
+    async def _turn(self, page: Page, request: Action, earlier: "_Load | None", until: float) -> bool:
         """Whether the hand came down beside the element.
 
         One turn through the renderer: a navigation that the action asked for has been announced by then. Not one task of the
@@ -77,10 +79,11 @@ class Actor:
         turn = asyncio.ensure_future(asked)
         began = self._loads.next(page)
         try:
-            await asyncio.wait({turn, began}, return_when=asyncio.FIRST_COMPLETED)
+            if self._loads.on(page) in (None, earlier):
+                await asyncio.wait({turn, began}, return_when=asyncio.FIRST_COMPLETED)
             load = self._loads.on(page)
             if not turn.done() and load is not None and load is not earlier:
-                await asyncio.wait({turn}, timeout=settle)
+                await asyncio.wait({turn}, timeout=max(0.0, until - asyncio.get_running_loop().time()))
                 return turn.done() and turn.result() is True
             return await turn is True
         finally:
@@ -105,13 +108,17 @@ class Actor:
                 name = "none" if request.target is None else "focus"
                 met = await self._world.act(page, name, {**on, "typing": request.kind == "type", "focused": True})
                 if request.kind == "type":
-                    await _type(page, request.text or "")
+                    text, shown = request.text or "", page.shown()
+                    heard = await _type(page, text)
+                    if not (heard and page.shown() == shown) and not text.endswith(("\n", "\r")):  # Enter is meant to lead on
+                        raise page.left_behind()
                 else:
                     await _press(page, strokes(request.key or ""))
             case "fill":
                 met = await self._world.act(page, "fill", {**on, "text": request.text})
-                if not met["done"]:
-                    await _replace_selection(page, request.text or "")
+                shown = page.shown()
+                if not met["done"] and not (await _replace_selection(page, request.text or "") and page.shown() == shown):
+                    raise page.left_behind()
             case "focus":
                 met = await self._world.act(page, "focus", on)
             case "select":
@@ -134,29 +141,30 @@ async def _mouse(page: Page, at: Params, *, click: bool) -> None:
     await page.send("Input.dispatchMouseEvent", {"type": "mouseReleased", **button})
 
 
-async def _type(page: Page, text: str) -> None:
+async def _type(page: Page, text: str) -> bool:
     for typed, keys in pieces(text):
-        if typed:
-            await _press(page, [event for key in keys for event in strokes(key)])
-        else:
-            page.begun = True
-            await page.send("Input.insertText", {"text": keys})
+        if not await (_press(page, [event for key in keys for event in strokes(key)]) if typed else _insert(page, keys)):
+            return False
+    return True
 
 
-async def _press(page: Page, events: list[Params]) -> None:
+async def _press(page: Page, events: list[Params]) -> bool:
     page.begun = True
     for number, event in enumerate(events, start=1):
-        if number % TYPED_AT_ONCE == 0 or number == len(events):
-            await page.send("Input.dispatchKeyEvent", event)
-        else:
+        if number % TYPED_AT_ONCE and number < len(events):
             page.post("Input.dispatchKeyEvent", event)
+        elif not await page.send("Input.dispatchKeyEvent", event):
+            return False
+    return True
 
 
-async def _replace_selection(page: Page, text: str) -> None:
-    if text:
-        await page.send("Input.insertText", {"text": text})
-    else:
-        await _press(page, strokes("Delete"))
+async def _insert(page: Page, text: str) -> bool:
+    page.begun = True
+    return await page.send("Input.insertText", {"text": text})
+
+
+async def _replace_selection(page: Page, text: str) -> bool:
+    return await (_insert(page, text) if text else _press(page, strokes("Delete")))
 
 
 class _Loads:
@@ -221,7 +229,7 @@ class _Load:
     started: bool = False
 
 
-async def _wait(event: asyncio.Event, limit: float) -> None:
+async def _wait(event: asyncio.Event, until: float) -> None:
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout_at(until):
             await event.wait()

@@ -192,8 +192,8 @@ class Page:
             if not following.done():
                 await asyncio.wait({following}, timeout=AGAIN)
 
-    async def send(self, event: str, params: Params) -> None:
-        """An input event. One that leads to another document, or meets it, may never be answered: then that one is the answer."""
+    async def send(self, event: str, params: Params) -> bool:
+        """An input event. One that leads to another document, or meets it, may never be answered: then it is false."""
         following = self._documents.next(self.target.id)
         with self._connection.asked(event, params, session=self.target.session) as answer:
             answered = asyncio.ensure_future(self._first(answer))
@@ -203,6 +203,7 @@ class Page:
                 await asyncio.wait({answered}, timeout=BUSY)
                 if answered.done():
                     answered.result()
+                return answered.done()
             finally:
                 answered.cancel()
 
@@ -221,6 +222,15 @@ class Page:
         finally:
             trying.cancel()
             await asyncio.gather(trying, return_exceptions=True)
+
+    def shown(self) -> int:
+        """How many documents the page has shown."""
+        return self._documents.count(self.target.id)
+
+    def left_behind(self) -> AgentError:
+        """What to say when the document went before it said whether something was done."""
+        text = "the page went on to another document meanwhile: the action may have been done, in part or not at all"
+        return AgentError(AgentErrorCode.ELEMENT_NOT_USABLE, text, begun=True)
 
     async def bring_to_front(self) -> None:
         """Show it: a page behind another has no frames, so nothing on it becomes still, and keys go to the one in front."""

@@ -44,7 +44,17 @@ class World:
         if "behind" in answer:
             await page.bring_to_front()
             answer = await self._ask(page, name, {**argument, "front": True})
-        return _value(answer)
+        value = _value(answer)
+        if "waits" not in value:
+            return value
+        if page.target.id not in self._entries:  # the next document has come in between, and nothing has been done
+            return await self.act(page, name, argument)
+        # Once: a handler of the page's may leave the document before the answer comes.
+        page.begun = True
+        done = await self.once(page, "proceed")
+        if done is None:
+            raise page.left_behind()
+        return done
 
     async def call(self, page: Page, name: str, argument: Params) -> Any:
         """The result of one function. Raises `AgentError` with the code that the script refused with."""

@@ -56,6 +56,19 @@ async function point({ target, limit, spent, click }) {
   return { x, y, element: introduced(el) };
 }
 
+// What a page's own handlers may make a caller's order of is done in a call of its own: the way to it may be gone again in the next
+// document, the deed itself may not.
+let deed = null;
+const later = (what) => {
+  deed = what;
+  return { waits: true };
+};
+function proceed() {
+  const now = deed;
+  deed = null;
+  return now();
+}
+
 // What is under a point, or has the focus: where input goes that names no element.
 function none({ x, y, focused }) {
   let el = x == null ? null : topmost(x, y);
@@ -79,12 +92,15 @@ function take(el) {
   }
 }
 
-async function focus({ target, typing, limit }) {
+async function focus({ target, typing, focused, limit }) {
   const { el } = await ready(target, { limit, hit: false, retarget: fieldOf });
   if (typing && el.readOnly === true) refuse(el, 'is read-only');
   const element = introduced(el);
-  take(el);
-  return { element };
+  const taken = () => {
+    take(el);
+    return { element };
+  };
+  return focused ? taken() : later(taken); // keys that follow are the deed
 }
 
 function changed(el) {
@@ -101,18 +117,21 @@ async function fill({ target, text, limit }) {
   const element = introduced(el);
   const notTaken = () => refuse(el, `of type ${el.type} does not take ${quoted(text)}`);
   if (tag === 'input' && el.type === 'number' && text.trim() && !Number.isFinite(Number(text))) notTaken();
-  take(el);
   if (tag === 'input' && TYPED_AS_VALUE.has(el.type)) {
-    const before = el.value;
-    // This world's own setter: a framework that watches the page's would take the change for its own doing.
-    el.value = text.trim();
-    if (el.value.toLowerCase() !== text.trim().toLowerCase()) {
-      el.value = before;
-      notTaken();
-    }
-    changed(el);
-    return { done: true, element };
+    return later(() => {
+      take(el);
+      const before = el.value;
+      // This world's own setter: a framework that watches the page's would take the change for its own doing.
+      el.value = text.trim();
+      if (el.value.toLowerCase() !== text.trim().toLowerCase()) {
+        el.value = before;
+        notTaken();
+      }
+      changed(el);
+      return { done: true, element };
+    });
   }
+  take(el);
   if (tag === 'input' || tag === 'textarea') {
     el.select();
   } else {
@@ -140,11 +159,13 @@ async function select({ target, value, limit }) {
   if (!wanted) refuse(el, `has no option ${quoted(value)}; ${listed(options)}`);
   if (wanted.disabled || closest(wanted, 'optgroup:disabled')) refuse(el, `has the option ${quoted(value)}, but it is disabled`);
   const element = introduced(el);
-  take(el);
-  if (el.multiple) wanted.selected = true;
-  else el.selectedIndex = wanted.index;
-  changed(el);
-  return { element };
+  return later(() => {
+    take(el);
+    if (el.multiple) wanted.selected = true;
+    else el.selectedIndex = wanted.index;
+    changed(el);
+    return { element };
+  });
 }
 
 const scrolls = (el) => el.scrollHeight > el.clientHeight && /auto|scroll|overlay/.test(styleOf(el).overflowY);
@@ -160,9 +181,12 @@ function scroller(target) {
 
 async function scroll({ target, by, limit }) {
   const { el } = target === null ? { el: null } : await ready(target, { limit, hit: false, enabled: false, reveal: by === null });
-  if (by !== null) scroller(target).scrollBy({ top: by, behavior: 'instant' });
-  await frame(); // the page hears of it with the next frame
-  return { element: el && introduced(el) };
+  const element = el && introduced(el);
+  return later(async () => {
+    if (by !== null) scroller(target).scrollBy({ top: by, behavior: 'instant' });
+    await frame(); // the page hears of it with the next frame
+    return { element };
+  });
 }
 
 // The element's rectangle in the document, in whole pixels, and whether all of it can be seen now.

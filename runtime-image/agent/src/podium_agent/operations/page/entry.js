@@ -1,6 +1,6 @@
 // What the agent calls. A refusal comes back as a value: an exception would carry a stack and no code. `behind` says that the
 // page is not the one in front, where nothing moves and no key arrives.
-const offered = { none, tree, point, missed, focus, fill, select, scroll, area, html, text, size };
+const offered = { none, tree, point, missed, proceed, focus, fill, select, scroll, area, html, text, size };
 const forHands = new Set(['point', 'focus', 'fill', 'select', 'scroll', 'area', 'none']);
 return async (name, argument) => {
   try {
