@@ -1,16 +1,21 @@
 """What a target is told when it attaches, and in which order, without a browser."""
 
+import asyncio
+import json
 from collections.abc import Callable
 from typing import cast
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.targets import Target, Targets
 
+RESUME = "Runtime.runIfWaitingForDebugger"
 ATTACHED: Params = {"sessionId": "s", "targetInfo": {"targetId": "t", "type": "page", "url": "http://a.example/"}}
 
 
 class Posts:
     """Takes what is posted, and gives events on demand."""
+
+    targets: Targets
 
     def __init__(self) -> None:
         self.handlers: dict[str, Callable[[Params, str | None], None]] = {}
@@ -29,9 +34,13 @@ class Posts:
             self.answered = after
 
 
+def told(event: str, **params: object) -> bytes:
+    return json.dumps({"method": f"Target.{event}", "params": params}).encode()
+
+
 def attached(listener: Callable[[Target, Posts], None], **info: object) -> Posts:
     posts = Posts()
-    targets = Targets(cast(CdpConnection, posts))
+    posts.targets = targets = Targets(cast(CdpConnection, posts))
     targets.opened.append(lambda target: listener(target, posts))
     try:
         posts.handlers["Target.attachedToTarget"]({**ATTACHED, "targetInfo": ATTACHED["targetInfo"] | info}, None)
@@ -53,11 +62,37 @@ def test_a_listener_that_fails_leaves_no_page_paused() -> None:
     assert attached(fail).methods[-2:] == ["Runtime.runIfWaitingForDebugger", "failed"]
 
 
-async def test_a_popup_runs_when_its_renderer_knows_that_we_wait():
+async def popup_held_by(*clients: str) -> tuple[Posts, Targets]:
+    """A popup whose first question was answered, after these were told that they hold it."""
     posts = attached(lambda *_: None, openerId="o", canAccessOpener=True)
-    assert "Runtime.runIfWaitingForDebugger" not in posts.methods
+    assert RESUME not in posts.methods
     posts.answered()
-    assert posts.methods.count("Runtime.runIfWaitingForDebugger") == 1
+    for client in clients:  # in the same turn of the loop, at the latest
+        posts.targets.holders.hear(client, told("attachedToTarget", targetInfo={"targetId": "t"}, waitingForDebugger=True))
+    await asyncio.sleep(0)
+    return posts, posts.targets
+
+
+async def test_a_popup_that_no_client_holds_runs_when_its_renderer_knows_that_we_wait():
+    posts, _ = await popup_held_by()
+    assert posts.methods.count(RESUME) == 1
+
+
+async def test_a_popup_that_clients_hold_is_theirs_to_let_go():
+    posts, targets = await popup_held_by("first", "second")
+    assert RESUME not in posts.methods
+    targets.holders.left("first")
+    assert RESUME not in posts.methods
+    targets.holders.hear("second", told("detachedFromTarget", targetId="t"))
+    assert posts.methods.count(RESUME) == 1
+
+
+async def test_a_client_that_attaches_without_waiting_holds_nothing():
+    posts, targets = await popup_held_by()
+    targets.holders.hear("one", told("attachedToTarget", targetInfo={"targetId": "t"}, waitingForDebugger=False))
+    targets.holders.hear("one", b"{nothing")
+    targets.holders.left("one")
+    assert posts.methods.count(RESUME) == 1
 
 
 def test_a_popup_that_cannot_reach_its_opener_runs_at_once():

@@ -41,8 +41,9 @@ class Both:
 
     async def check(self, behavior: Behavior, echo: Echo, expected: object) -> None:
         """Fail unless it gives the right value on both."""
-        assert await _alone(self.bare, behavior, echo) == expected, "on a bare Chromium"
-        assert await _alone(self.podium, behavior, echo) == expected, "through Podium"
+        for where, browser in (("on a bare Chromium", self.bare), ("through Podium", self.podium)):
+            found = await _alone(browser, behavior, echo)
+            assert found == expected, f"{where}: {found!r}, not {expected!r}"
 
 
 @asynccontextmanager

@@ -57,3 +57,19 @@ def test_every_cut_of_two_frames() -> None:
         for part in (stream[:first], stream[first:second], stream[second:]):
             messages.see(part)
         assert messages.count == 2
+
+
+@pytest.mark.parametrize("size", [1, 6, 36, 37, 100, 10**9])
+def test_attachments_are_passed_on_whole(size: int) -> None:
+    attached = b'{"method":"Target.attachedToTarget","params":{"waitingForDebugger":true,"title":"' + b"y" * 300 + b'"}}'
+    detached = b'{"method":"Target.detachedFromTarget","params":{}}'
+    endless = attached.replace(b"y", b"y" * 1000)
+    others = [b'{"method":"Target.targetInfoChanged"}', b"{}", b'{"id":1,"result":"Target.attachedToTarget"}', endless]
+    stream = b"".join(frame(each, mask=False) for each in (attached, *others, detached, attached))
+    told: list[bytes] = []
+    messages = Messages()
+    messages.told = told.append
+    for at in range(0, len(stream), size):
+        messages.see(stream[at : at + size])
+    assert told == [attached, detached, attached]
+    assert messages.count == 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
+from podium_agent.holders import RESUME_LIMIT, Holders
 from podium_protocol.urls import without_credentials
 
 __all__ = ["PAGE", "TAB", "Preparation", "Target", "Targets"]
@@ -35,8 +36,6 @@ _NO_BODIES: Final[Params] = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0
 
 PAGE: Final = "page"
 TAB: Final = "tab"
-RESUME_LIMIT: Final = 60.0
-"""Seconds for a popup to answer before it is let go all the same; with 20 times as much work as cores some needed more than 10."""
 _WITH_FRAMES: Final = frozenset({PAGE, "iframe"})
 
 Preparation = Callable[["Target"], list[tuple[str, Params]]]
@@ -84,6 +83,7 @@ class Targets:
         self.opening: asyncio.Task[None] | None = None
         """A blank page on its way, in place of the last one."""
         self.default_context: str | None = None
+        self.holders = Holders()
         self.preparations: list[Preparation] = []
         self.opened: list[Callable[[Target], None]] = []
         self.closed: list[Callable[[Target], None]] = []
@@ -190,13 +190,14 @@ class Targets:
         if target.type != PAGE or target.ours or not reaches_opener:
             resume()
             return
-        # A popup begins in its opener's process. That holds it until all who wait have let it go, but it has to know of them: what
-        # comes before it does lets the popup go for all, before a client beside us has set anything (0 of 10; this way 10 of 10).
-        late = asyncio.get_running_loop().call_later(RESUME_LIMIT, resume)
+        # A popup begins in its opener's process, where the first who lets it go does so for all. A client that holds it has been
+        # told of it before this answer was sent, so that its bytes are read in the same turn of the loop, at the latest.
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(RESUME_LIMIT, resume)
 
         def answered() -> None:
             late.cancel()
-            resume()
+            loop.call_soon(self.holders.let_go, target.id, resume)
 
         self._connection.post("Page.getFrameTree", None, target.session, after=answered)
 
@@ -223,6 +224,7 @@ class Targets:
         if self._by_id.get(target.id) is target:
             del self._by_id[target.id]
             self._recent.pop(target.id, None)
+            self.holders.forget(target.id)
         if not target.ours:
             for listener in self.closed:
                 listener(target)

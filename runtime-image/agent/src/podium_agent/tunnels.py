@@ -37,7 +37,7 @@ class Tunnels:
         """To the browser's level, or to a page's (`active` without an id means the active one). Raises `AgentError`."""
         with session.hold() as arriving:  # from now on somebody is coming
             await session.restored()
-            chromium = session.browser.chromium
+            chromium, holders = session.browser.chromium, session.browser.targets.holders
             path = chromium.path
             if page is not None or active:
                 target = await session.browser.front.page(page)
@@ -49,6 +49,7 @@ class Tunnels:
 
             def opened(pair: Pair) -> None:
                 self._open.add(pair)
+                pair.listen(lambda message: holders.hear(pair, message))
                 note_upgrade(websocket, 101, began=began)
                 session.connected("cdp")
                 arriving.close()
@@ -56,6 +57,7 @@ class Tunnels:
 
             def closed(pair: Pair) -> None:
                 self._open.discard(pair)
+                holders.left(pair)
                 self._ended_bytes += pair.up_bytes + pair.down_bytes
                 session.disconnected("cdp")
 

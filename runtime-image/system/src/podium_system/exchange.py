@@ -1,24 +1,32 @@
 """Requests and answers on a DevTools connection that is carried as bytes: is there one that still waits?
 
 Of each WebSocket frame only its head is looked at, behind the write that passes it on: what a client sends as text is a command,
-and what Chromium sends is an answer when it begins with an id. Events begin with a method.
+and what Chromium sends is an answer when it begins with an id. Events begin with a method; those of attachments, a few for each
+page, are passed on whole.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 __all__ = ["Messages"]
 
 _TEXT: Final = 1
 _ANSWER: Final = b'{"id":'
+_ATTACHMENTS: Final = b'{"method":"Target.attachedToTarget"', b'{"method":"Target.detachedFromTarget"'
+_BEGINNING: Final = max(map(len, _ATTACHMENTS))
+_LONGEST: Final = 1 << 16
+"""Bytes of such an event that are kept until it is whole; 600 are usual, and its URL makes it longer."""
 
 
 class Messages:
     """Counts one direction's text messages, all of a client's (they are masked) or those of a server that are answers."""
 
-    __slots__ = ("_begun", "_left", "count")
+    __slots__ = ("_begun", "_left", "count", "told")
 
     def __init__(self) -> None:
         self.count = 0
+        self.told: Callable[[bytes], None] | None = None
+        """Called with what Chromium says of an attachment."""
         self._left = 0
         self._begun = b""
 
@@ -51,8 +59,13 @@ class Messages:
                 return -1
             length = int.from_bytes(data[at + 2 : payload], "big")
         payload += 4 if masked else 0
-        if payload + min(length, len(_ANSWER)) > end:
+        if payload + min(length, _BEGINNING) > end:
             return -1
-        if data[at] & 15 == _TEXT and (masked or data.startswith(_ANSWER, payload)):
-            self.count += 1
+        if data[at] & 15 == _TEXT:
+            if masked or data.startswith(_ANSWER, payload):
+                self.count += 1
+            elif self.told is not None and length <= _LONGEST and data.startswith(_ATTACHMENTS, payload):
+                if payload + length > end:
+                    return -1
+                self.told(data[payload : payload + length])
         return payload + length

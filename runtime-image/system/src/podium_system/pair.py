@@ -135,6 +135,11 @@ class Pair:
         up, down = self.client, self.upstream
         return isinstance(up, WatchedHalf) and isinstance(down, WatchedHalf) and up.messages.count > down.messages.count
 
+    def listen(self, told: Callable[[bytes], None]) -> None:
+        """Call `told` with each message in which a DevTools client learns of an attachment; of a pair that is watched."""
+        if isinstance(self.upstream, WatchedHalf):
+            self.upstream.messages.told = told
+
     def join(self, *, client: asyncio.Transport, upstream: asyncio.Transport) -> None:
         """Make both transports this pair's; reading of the upstream is the caller's to resume."""
         self.client.peer = upstream
