@@ -37,8 +37,8 @@ class Browser:
         info = {"targetId": f"target of {session}", "type": kind, "url": url, "browserContextId": context}
         self.say("Target.attachedToTarget", {"sessionId": session, "targetInfo": info})
 
-    def ask(self, url: str, session: str) -> None:
-        self.say("Fetch.requestPaused", {"requestId": url, "request": {"url": url}}, session)
+    def ask(self, url: str, session: str, *, kind: str = "Document") -> None:
+        self.say("Fetch.requestPaused", {"requestId": url, "request": {"url": url}, "resourceType": kind}, session)
 
     def of(self, method: str) -> list[str | None]:
         return [request or session for each, request, session in self.told if each == method]
@@ -59,7 +59,8 @@ async def test_a_document_waits_for_its_own_origin_only(browser: Browser) -> Non
     browser.open("1")
     for url in (f"{SHOP}/a", "https://else.example/b", f"{NEWS}/c", "https://me:word@shop.example/d", f"{SHOP}:444/e"):
         browser.ask(url, "1")
-    assert browser.of("Fetch.continueRequest") == ["https://else.example/b", f"{SHOP}:444/e"]
+    browser.ask(f"{SHOP}/image", "1", kind="Image")
+    assert browser.of("Fetch.continueRequest") == ["https://else.example/b", f"{SHOP}:444/e", f"{SHOP}/image"]
     browser.told.clear()
     hold.there(SHOP)
     assert browser.of("Fetch.continueRequest") == [f"{SHOP}/a", "https://me:word@shop.example/d"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -71,6 +72,8 @@ class Inline:
                 Route("/redirect", self._redirect),
                 Route("/status/{status:int}", self._status),
                 Route("/download/{name}", self._download),
+                Route("/closed/{name}", self._closed, methods=["GET", "POST"]),
+                Route("/script", lambda request: Response(request.query_params["js"], media_type="text/javascript")),
                 Route("/", lambda _: HTMLResponse(NO_ICON + "root")),
             ]
         )
@@ -108,6 +111,13 @@ class Inline:
 
     async def _status(self, request: Request) -> Response:
         return HTMLResponse("status", request.path_params["status"])
+
+    async def _closed(self, request: Request) -> Response:
+        """For `me` with `secret` only; each name is a realm of its own."""
+        if request.headers.get("authorization") == "Basic " + b64encode(b"me:secret").decode():
+            return HTMLResponse(NO_ICON + "entered")
+        realm = request.path_params["name"]
+        return HTMLResponse(NO_ICON + "no entrance", 401, {"www-authenticate": f'Basic realm="{realm}"'})
 
     async def _download(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from podium_agent.activity import Activity
 from podium_agent.cdp import CdpConnection
+from podium_agent.challenges import Challenges
 from podium_agent.chromium import Chromium, ChromiumError
 from podium_agent.context import set_viewport
 from podium_agent.dialogs import Dialogs
@@ -68,6 +69,7 @@ class Browser:
         # The recorder comes first: what it notes of a frame, the others rely on.
         self.recorder = Recorder(connection, self.targets, self.outbox, cause=self._cause)
         self.dialogs = Dialogs(connection, self.targets, self.outbox, attended=self.attended)
+        self.challenges = Challenges(connection, self.targets, self.outbox, attended=self.watched)
         self.downloads = Downloads(connection, self.targets, self.outbox, folder=folder, attended=self.attended)
         self.saver = Saver(connection, self.targets, clock)
         self.front = Front(connection, self.targets, focus=None if display is None else display.focused_window)
@@ -123,6 +125,10 @@ class Browser:
     def attended(self) -> bool:
         """Whether a DevTools client is connected."""
         return self.activity.connections.cdp > 0
+
+    def watched(self) -> bool:
+        """Whether anybody is there: a DevTools client, or a viewer."""
+        return self.attended() or self.activity.connections.vnc > 0
 
     def _cause(self, target: Target) -> str:
         """Who sent a page where it is now. What a page does by itself while a client is connected counts as the client's."""

@@ -10,13 +10,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from podium_agent.cdp import CdpConnection, Params
+from podium_agent.challenges import EVERY_REQUEST
 from podium_agent.targets import Target, Targets
 
 __all__ = ["Hold"]
 
 REST: Final = 0.5
 """Seconds in which nobody waits for an origin before those that nobody has asked for come back: a page that opens goes first."""
-_DOCUMENTS: Final[Params] = {"patterns": [{"urlPattern": "*", "resourceType": "Document"}]}
 
 
 class Hold:
@@ -73,14 +73,14 @@ class Hold:
         if not target.has_frames or target.ours or not self._targets.in_default_context(target):
             return []
         self._held.add(target.session)
-        return [("Fetch.enable", _DOCUMENTS)]
+        return [("Fetch.enable", EVERY_REQUEST)]
 
     def _paused(self, params: Params, session: str | None) -> None:
         if session is None or session not in self._held:
             return
         parts = urlsplit(params["request"]["url"])
         waiting = self._missing.get(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
-        if waiting is None:
+        if waiting is None or params["resourceType"] != "Document":
             self._continue(params["requestId"], session)
         else:
             waiting.append((params["requestId"], session))

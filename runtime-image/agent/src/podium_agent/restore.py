@@ -38,7 +38,8 @@ class Restore:
         # The last touched first: what nobody waits for yet is wanted in that order, probably.
         self._stored = {one.origin: items for one in reversed(state.origins) if (items := one.local())}
         self._hold = Hold(connection, targets, self._stored)
-        self._over = asyncio.Event()
+        self.over = asyncio.Event()
+        """Set once nothing is missing, or will never be there."""
 
     async def first(self) -> None:
         """What has to be there before any page: cookies, and localStorage if it is of many origins."""
@@ -51,7 +52,7 @@ class Restore:
         self._hold.hurry()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LIMIT):
-                await self._over.wait()
+                await self.over.wait()
 
     async def storage(self) -> None:
         """localStorage of every origin. What cannot be written is logged and left out, and keeps nothing waiting."""
@@ -70,7 +71,7 @@ class Restore:
             log.info("state_restored", extra={**told, "seconds": round(clock() - began, 3)})
         finally:
             self._hold.end()
-            self._over.set()
+            self.over.set()
 
 
 async def _cookies(connection: CdpConnection, cookies: list[Cookie]) -> None:

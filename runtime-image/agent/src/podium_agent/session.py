@@ -107,8 +107,15 @@ class Session:
             self._own(browser.downloads.run(self._courier, self._traffic), "downloads")
             if self._saves:
                 self._own(browser.saver.run(self._courier), "saver")
+        self._own(self._decline_challenges(), "challenges")
         self.changed.set()
         return self.status()
+
+    async def _decline_challenges(self) -> None:
+        # Until then it is the restoring that pauses requests.
+        if self._restore is not None:
+            await self._restore.over.wait()
+        self.browser.challenges.start()
 
     def _report_to(self, destinations: Destinations) -> Courier:
         browser = self.browser
@@ -315,6 +322,7 @@ class Session:
             log.warning("last_save_failed", extra={"error": repr(error)})
 
     def _connection_event(self, kind: EventType, of: str) -> None:
+        self.browser.challenges.look()
         self.browser.outbox.add(kind, {"kind": of, **self.browser.activity.connections.model_dump()})
         self.changed.set()
 

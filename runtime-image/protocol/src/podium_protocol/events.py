@@ -32,6 +32,7 @@ class EventType(StrEnum):
     PAGE_LOADED = "page.loaded"
     PAGE_TITLED = "page.titled"
     DIALOG_OPENED = "dialog.opened"
+    AUTH_DECLINED = "auth.declined"
     CONSOLE_MESSAGE = "console.message"
     NETWORK_REQUEST = "network.request"
     NETWORK_RESPONSE = "network.response"
