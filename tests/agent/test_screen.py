@@ -203,6 +203,48 @@ async def test_the_picture_is_the_window_and_what_is_typed_reaches_the_page(agen
         assert await site.next() == "hi 5!"
 
 
+async def test_popups_and_lists_are_whole_in_the_picture_wherever_they_are(site: Inline):
+    """Each is reached by a pointer where it is in the picture, at its bottom, which is outside of the first window."""
+    choices = "".join(f"<option>{number}" for number in range(12))
+    opener = f"<select id=s style='position:fixed;left:5px;bottom:5px'>{choices}</select>"
+    async with running_agent() as agent:
+        await agent.attach()
+        await agent.navigate(site.page(opener))
+
+        async with agent.client("/cdp/page") as client, agent.websocket("/vnc", subprotocol="binary") as socket:
+            viewer = await Viewer.join(socket)
+
+            async def is_true(expression: str) -> bool:
+                found = await client.command("Runtime.evaluate", {"expression": expression})
+                return bool(found["result"].get("value"))
+
+            async def becomes(width: int, height: int) -> None:
+                async def has_size() -> bool:
+                    await viewer.picture()
+                    return abs(viewer.width - width) <= 3 and abs(viewer.height - height) <= 3
+
+                await eventually(has_size, what=f"a picture of {width} x {height}")
+
+            await becomes(1280, 807)
+            await viewer.click(15, 807 - 15)
+            await becomes(1280, 802 + 314)  # a field's list, below the window
+            await viewer.click(15, 802 + 314 - 10)
+            await eventually(lambda: is_true("s.value == '11'"), what="the last choice")
+            await becomes(1280, 807)
+
+            body = "<body onclick=\"opener.answer = 'yes'; window.close()\">"
+            popup = f"void open({site.page(body)!r}, '', 'left=1200,top=700,width=600,height=300')"
+            await client.command("Runtime.evaluate", {"expression": popup, "userGesture": True})
+            await becomes(1800, 1034)
+
+            async def answered() -> bool:
+                await viewer.click(1790, 1025)
+                return await is_true("globalThis.answer == 'yes'")
+
+            await eventually(answered, what="the popup's answer")
+            await becomes(1280, 807)
+
+
 async def test_the_x_server_knows_how_long_nobody_has_touched_it(agent: Agent):
     display = display_of(agent)
     async with agent.websocket("/vnc", subprotocol="binary") as socket:

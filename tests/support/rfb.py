@@ -10,6 +10,8 @@ LIMIT = 60.0
 """Seconds for one message of the server."""
 
 CONTROL = 0xFFE3
+DESKTOP_SIZE = -223
+"""The pseudo-encoding with which a server tells that the picture has another size."""
 
 
 def keysym_of(letter: str) -> int:
@@ -43,14 +45,21 @@ class Viewer:
         return viewer
 
     async def picture(self) -> bytes:
-        """Ask for the whole picture and give the first rectangle's pixels as they come, 32 bits each."""
-        await self.socket.send(struct.pack(">BxHi", 2, 1, 0))  # raw encoding only
-        await self.socket.send(struct.pack(">BBHHHH", 3, 0, 0, 0, self.width, self.height))
-        kind, rectangles = struct.unpack(">BxH", await self._read(4))
-        assert (kind, rectangles > 0) == (0, True)
-        _, _, width, height, encoding = struct.unpack(">HHHHi", await self._read(12))
-        assert encoding == 0
-        return await self._read(width * height * 4)
+        """Ask for the whole picture and give its pixels, 32 bits each; `width` and `height` become those that it has by now."""
+        await self.socket.send(struct.pack(">BxHii", 2, 2, 0, DESKTOP_SIZE))  # raw encoding, and told of another size
+        while True:
+            await self.socket.send(struct.pack(">BBHHHH", 3, 0, 0, 0, self.width, self.height))
+            kind, rectangles = struct.unpack(">BxH", await self._read(4))
+            assert (kind, rectangles > 0) == (0, True)
+            for _ in range(rectangles):
+                left, top, width, height, encoding = struct.unpack(">HHHHi", await self._read(12))
+                if encoding == DESKTOP_SIZE:
+                    self.width, self.height = width, height
+                    continue
+                assert encoding == 0
+                pixels = await self._read(width * height * 4)
+            if (left, top, width, height, encoding) == (0, 0, self.width, self.height, 0):
+                return pixels
 
     async def click(self, x: int, y: int) -> None:
         """Press and release the left button there."""

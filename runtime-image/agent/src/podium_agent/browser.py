@@ -83,7 +83,7 @@ class Browser:
         self._settling: asyncio.Task[None] | None = None
         self.starting: str | None = None
         """The page that was sent to the session's start URL, until it gets there."""
-        self.screen = Screen(connection, self.targets, display=display, folder=folder)
+        self.screen = Screen(display=display, folder=folder)
 
     @classmethod
     async def connect(

@@ -1,26 +1,27 @@
 """The live view: x11vnc for the pictures, started for the first viewer and ended after the last, and the desk beside it.
 
 It listens on a 0600 Unix socket: on a loopback port any page of any local browser could have it. Started late it costs a
-session that nobody watches nothing (9 MiB, and 0.15 s of a cold start), and shows the window as large as it is then. Hands and
+session that nobody watches nothing (9 MiB, and 0.15 s of a cold start). It shows the part of the screen with windows. Hands and
 clipboard do not go through it: it types some twenty letters that are not on its keyboard and no more, and knows Latin-1 only.
 """
 
 import asyncio
 import contextlib
 import shutil
+import struct
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from podium_agent.cdp import CdpConnection
 from podium_agent.clipboard import Clipboard
 from podium_agent.display import Display
 from podium_agent.errors import AgentError
 from podium_agent.folder import SessionFolder
 from podium_agent.hands import Hands
 from podium_agent.rfb import Pointer
-from podium_agent.targets import Targets
-from podium_agent.x11 import X11, X11Error
+from podium_agent.settings import SCREEN
+from podium_agent.windows import Area, Windows
+from podium_agent.x11 import X11, X11Error, padded
 from podium_protocol.errors import AgentErrorCode
 from podium_system.processes import as_child
 from podium_system.shared_memory import release_shared_memory
@@ -31,6 +32,9 @@ START_LIMIT: Final = 20.0
 """Seconds; 0.15 are usual, and who looks waits for nothing else. A machine with much other work has needed more than 5."""
 LINGER: Final = 10.0
 """Seconds x11vnc outlives its last viewer: a reload of the page is not a new start."""
+ACKNOWLEDGED_LIMIT: Final = 1.0
+"""Seconds for x11vnc to show another area; 0.2 are usual. In its first second it hears nothing, so it is told again."""
+_STRING: Final = 31
 
 
 class Desk:
@@ -44,12 +48,13 @@ class Desk:
         """Where the VNC server listens."""
         self.copied: set[Callable[[str], None]] = set()
         """Called with each text that the browser copies."""
-        self.corner = (0, 0)
-        """Of the picture on the X screen."""
+        self.shown: Area | None = None
+        """What the picture shows of the X screen, while there is a server that makes one."""
         self.hands: Hands
         self.clipboard: Clipboard
+        self.windows: Windows
         self._x = x
-        self._fetching: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
     async def reach(cls, display: Display, socket: str) -> "Desk":
@@ -59,11 +64,15 @@ class Desk:
         try:
             desk.hands = await Hands.reach(x)
             desk.clipboard = await Clipboard.reach(x, desk._spread)
+            desk.windows = await Windows.reach(x)
         except BaseException:
             x.close()
             raise
         x.on_event = desk._event
-        desk._fetching = asyncio.create_task(desk.clipboard.run(), name="clipboard")
+        desk._tasks = [
+            asyncio.create_task(desk.clipboard.run(), name="clipboard"),
+            asyncio.create_task(desk._keep_whole(), name="windows"),
+        ]
         return desk
 
     @property
@@ -73,18 +82,44 @@ class Desk:
 
     def point(self, viewer: Hashable, at: Pointer) -> None:
         """Point at a place of the picture."""
-        self.hands.pointer(viewer, Pointer(at.x + self.corner[0], at.y + self.corner[1], at.buttons))
+        left, top = self.shown[:2] if self.shown is not None else (0, 0)
+        self.hands.pointer(viewer, Pointer(at.x + left, at.y + top, at.buttons))
 
     async def close(self) -> None:
         """End the connection."""
         self._x.close()
-        if self._fetching is not None:
-            self._fetching.cancel()
-            await asyncio.gather(self._fetching, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _keep_whole(self) -> None:
+        """Have the server show the area in which windows are, until cancelled. Raises `X11Error` when X refuses."""
+        remote = await self._x.atom("X11VNC_REMOTE")
+        while True:
+            await self.windows.changed()
+            late = False  # what it has been told and has not acknowledged it may do yet
+            while self.shown is not None and ((area := await self.windows.area() or self.shown) != self.shown or late):
+                late = not await self._acknowledged(remote, f"cmd=clip:{geometry(area)}".encode())
+                if not late:
+                    self.shown = area
+
+    async def _acknowledged(self, remote: int, command: bytes) -> bool:
+        """Say it to x11vnc, which takes commands from a property of the root window and puts its answer there."""
+        head = struct.pack("<BBHIIIB3xI", 18, 0, 6 + len(padded(command)) // 4, self._x.root, remote, _STRING, 8, len(command))
+        self._x.send(head + padded(command))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ACKNOWLEDGED_LIMIT):
+                while self.shown is not None:
+                    reply = await self._x.ask(struct.pack("<BBHIIIII", 20, 0, 6, self._x.root, remote, 0, 0, 64))
+                    if not reply[32:].startswith(b"cmd="):
+                        return True
+                    await asyncio.sleep(0.02)
+        return False
 
     def _event(self, event: bytes) -> None:
         self.hands.event(event)
         self.clipboard.event(event)
+        self.windows.event(event)
 
     def _spread(self, text: str) -> None:
         for each in self.copied:
@@ -94,9 +129,7 @@ class Desk:
 class Screen:
     """Who watches, and the VNC server while somebody does."""
 
-    def __init__(self, connection: CdpConnection, targets: Targets, *, display: Display | None, folder: SessionFolder) -> None:
-        self._connection = connection
-        self._targets = targets
+    def __init__(self, *, display: Display | None, folder: SessionFolder) -> None:
         self._display = display
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
@@ -118,7 +151,11 @@ class Screen:
                 self._ending = None
             desk = await self._reached(self._display)
             if self._process is None or self._process.returncode is not None:
-                self._process = await self._start(self._display, desk)
+                try:
+                    self._process = await self._start(self._display, desk)
+                except BaseException:
+                    desk.shown = None
+                    raise
             self._viewers += 1
         try:
             yield desk
@@ -144,6 +181,8 @@ class Screen:
             await self._desk.close()
 
     def _terminate(self) -> None:
+        if self._desk is not None:
+            self._desk.shown = None
         if self._process is not None and self._process.returncode is None:
             release_shared_memory(self._process.pid)
             with contextlib.suppress(ProcessLookupError):
@@ -162,8 +201,12 @@ class Screen:
         if program is None:
             raise AgentError(AgentErrorCode.NO_SCREEN, "x11vnc is not installed; install it with: apt-get install x11vnc")
         self._folder.vnc_socket.unlink(missing_ok=True)
+        try:
+            desk.shown = await desk.windows.area() or (0, 0, *SCREEN)
+        except X11Error as error:
+            raise AgentError(AgentErrorCode.NO_SCREEN, str(error)) from error
         command = [program, "-display", display.name, "-auth", str(self._folder.xauthority)]
-        command += ["-unixsock", str(self._folder.vnc_socket), "-rfbport", "0", "-clip", await self._window(desk)]
+        command += ["-unixsock", str(self._folder.vnc_socket), "-rfbport", "0", "-clip", geometry(desk.shown)]
         command += ["-forever", "-shared", "-nopw", "-quiet", "-norc", "-noipv6", "-nolookup", "-cursor", "arrow"]
         command += ["-wait", "20", "-defer", "10", "-viewonly", "-noxrecord", "-nosel"]
         process = await asyncio.create_subprocess_exec(
@@ -195,12 +238,8 @@ class Screen:
                 raise AgentError(AgentErrorCode.NO_SCREEN, f"x11vnc ended at once with exit code {process.returncode}")
             await asyncio.sleep(0.02)
 
-    async def _window(self, desk: Desk) -> str:
-        """The browser window's rectangle as X geometry; its corner goes to the desk."""
-        page = self._targets.page(None)
-        target = {} if page is None else {"targetId": page.id}
-        answer = await self._connection.command("Browser.getWindowForTarget", target)
-        bounds = answer["bounds"]
-        left, top = max(0, bounds.get("left", 0)), max(0, bounds.get("top", 0))
-        desk.corner = left, top
-        return f"{bounds['width']}x{bounds['height']}+{left}+{top}"
+
+def geometry(area: Area) -> str:
+    """An area as X writes it."""
+    left, top, width, height = area
+    return f"{width}x{height}+{left}+{top}"
