@@ -20,6 +20,7 @@ from podium_gateway.faces.routes import SCHEMES
 from podium_gateway.faces.sapi.artifacts import artifacts, linked_artifacts
 from podium_gateway.faces.sapi.health import session_health
 from podium_gateway.faces.sapi.records import records
+from podium_gateway.swagger import swagger
 from podium_gateway.system import system
 
 __all__ = ["build", "described"]
@@ -50,6 +51,9 @@ def described() -> FastAPI:
         summary="A browser of its own for every caller.",
         description=_ABOUT,
         version=version("podium-gateway"),
+        docs_url=None,  # FastAPI's own pages run the scripts of a CDN
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         # Nothing here reads it, and FastAPI would ask for every request whether somebody does.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -67,7 +71,7 @@ def _routes() -> list[BaseRoute]:
         route
         for routes in (
             *(routes(user_scoped=user_scoped) for user_scoped in (False, True) for routes in of_sessions),
-            *(linked_artifacts(), live_page(), live_sockets(), devtools_sockets(), system()),
+            *(linked_artifacts(), live_page(), live_sockets(), devtools_sockets(), swagger(), system()),
         )
         for route in routes.routes
     ]
