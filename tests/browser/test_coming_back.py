@@ -84,6 +84,6 @@ async def test_deleting_beside_clients_that_connect(hasty: Podium, site: Site) -
         assert all(each == 1 or type(each).__name__.startswith("ConnectionClosed") for each in results), results
 
     async def over() -> bool:
-        return (await hasty.http.get("/api/sessions/both")).json()["status"] == "completed"
+        return bool((await hasty.http.get("/api/sessions/both")).json()["status"] == "completed")
 
     await eventually(over, what="the end of the last run")

@@ -141,8 +141,8 @@ DENIED = [
 
 def verdict(objects: Objects, source: str, target: str, port: int, protocol: str):
     known = peers(objects)
-    ends = [known[name] if name in known else Peer(name) for name in (source, target)]
-    return judge(policies(objects), *ends, port, protocol)
+    one, other = (known[name] if name in known else Peer(name) for name in (source, target))
+    return judge(policies(objects), one, other, port, protocol)
 
 
 @pytest.mark.parametrize(("source", "target", "port", "protocol"), ALLOWED)

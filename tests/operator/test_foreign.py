@@ -33,7 +33,7 @@ def deletions(cluster: FakeCluster) -> int:
 
 
 async def pool_with_a_status(cluster: FakeCluster, **spec: object) -> Json:
-    pool = await cluster.add_pool(**spec)
+    pool = await cluster.add_pool("default", **spec)
     collection = cluster.kube.store.collection(POOLS.group, POOLS.plural)
 
     def told() -> bool:

@@ -174,6 +174,7 @@ def test_a_record_keeps_what_decisions_need():
         "containerStatuses": [{"name": "browser", "state": {"terminated": {"exitCode": 13, "reason": "Error", "message": "bye"}}}],
     }
     record = trim(body)
+    assert record is not None
     assert (record.name, record.uid, record.version, record.pool, record.session) == ("s1", "u1", "12", "default", "s1")
     assert (record.owner_uid, record.ready, record.ip, record.node) == (SESSION.metadata.uid, True, "10.0.0.9", "node-1")
     assert (record.created, record.started, record.deleting) == (NOW, NOW + 1, NOW + 30)

@@ -78,9 +78,10 @@ def main(folder: Path) -> None:
     _certify(folder)
     listening = socket.create_server(("127.0.0.1", 443))
     app = Starlette(routes=[Route("/report.csv", _report), Route("/{path:path}", _page)])
-    certificate = {"ssl_keyfile": str(folder / "key.pem"), "ssl_certfile": str(folder / "certificate.pem")}
+    key, certificate = str(folder / "key.pem"), str(folder / "certificate.pem")
+    config = uvicorn.Config(app, lifespan="off", log_config=None, ssl_keyfile=key, ssl_certfile=certificate)
     print("ready", flush=True)
-    uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, **certificate)).run(sockets=[listening])
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ class Newcomer:
         for number, block in enumerate(blocks):
             text = block.text
             for placeholder, value in placeholders.items():
-                text = re.sub(rf"(?<![$\w]){re.escape(placeholder)}(?!\w)", lambda _, value=value: value, text)
+                text = re.sub(rf"(?<![$\w]){re.escape(placeholder)}(?!\w)", value.replace("\\", r"\\"), text)
             script.append(f"echo {shlex.quote('block ' + block.name)} >&2")
             if not block.shell:
                 (self.folder / "example.py").write_text(text)
