@@ -18,7 +18,7 @@ def test_there_is_no_ingress_unless_it_is_asked_for(objects: Objects) -> None:
 def test_an_ingress_needs_no_host(helm: Helm) -> None:
     spec = helm.render({"ingress.enabled": True}).one("Ingress", "podium-gateway")["spec"]
     backend = {"service": {"name": "podium-gateway", "port": {"name": "http"}}}
-    paths = ["/api", "/artifacts", "/docs", "/health", "/novnc", "/openapi.json", "/ready", "/redoc", "/users", "/ws"]
+    paths = ["/api", "/artifacts", "/docs", "/health", "/novnc", "/openapi.json", "/ready", "/users", "/ws"]
     assert spec == {"rules": [{"http": {"paths": [{"path": path, "pathType": "Prefix", "backend": backend} for path in paths]}}]}
     everything = helm.render({"ingress.enabled": True, "ingress.paths": ["/"]}).one("Ingress", "podium-gateway")["spec"]
     assert [each["path"] for each in everything["rules"][0]["http"]["paths"]] == ["/"]
