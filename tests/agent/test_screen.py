@@ -11,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from podium_agent.display import Display
 from podium_agent.xserver import XServer
+from podium_protocol.operations import Html
 from support.agent import Agent, running_agent
 from support.inline import Inline
 from support.rfb import CONTROL, LIMIT, Viewer
@@ -243,6 +244,34 @@ async def test_popups_and_lists_are_whole_in_the_picture_wherever_they_are(site:
 
             await eventually(answered, what="the popup's answer")
             await becomes(1280, 807)
+
+
+async def test_the_active_page_is_the_tab_that_a_person_goes_to_and_the_last_one_may_be_closed(site: Inline):
+    async with running_agent() as agent:
+        await agent.attach()
+        await agent.navigate(site.page("first"))
+        async with agent.client() as client, agent.websocket("/vnc", subprotocol="binary") as socket:
+            viewer = await Viewer.join(socket)
+            await client.command("Target.createTarget", {"url": site.page("second")})
+
+            async def meant(text: str) -> bool:
+                answer = await agent.call("POST", "/operations/html", Html())  # 404 or 502 at a page that is just closing
+                return answer.text.rpartition("<body>")[2].removesuffix("</body></html>") == text
+
+            async def presses(letter: str) -> None:
+                await viewer.chord(CONTROL, letter)
+
+            await eventually(lambda: meant("second"), what="the new tab")
+            await presses("1")
+            await eventually(lambda: meant("first"), what="the tab that Ctrl+1 goes to")
+            await viewer.click(380, 20)
+            await eventually(lambda: meant("second"), what="the tab that was clicked on")
+            await presses("w")
+            await eventually(lambda: meant("first"), what="the tab beside the closed one")
+            await presses("w")
+            await eventually(lambda: meant(""), what="a blank page in place of the last one")
+            await agent.navigate(site.page("after all"))
+            await eventually(lambda: meant("after all"), what="the session's next page")
 
 
 async def test_the_x_server_knows_how_long_nobody_has_touched_it(agent: Agent):
