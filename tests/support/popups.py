@@ -53,6 +53,7 @@ class Echo:
             Route("/closed/{name}", self._closed),
             Route("/strict", self._strict),
             Route("/worker.js", self._worker),
+            Route("/service.js", self._service),
         ]
         return Starlette(routes=routes)
 
@@ -75,6 +76,10 @@ class Echo:
 
     async def _worker(self, _: Request) -> Response:
         script = "postMessage([navigator.userAgent, navigator.language])"
+        return Response(script, media_type="text/javascript")
+
+    async def _service(self, _: Request) -> Response:
+        script = "var first = navigator.userAgent; onmessage = event => event.source.postMessage(first)"
         return Response(script, media_type="text/javascript")
 
 
