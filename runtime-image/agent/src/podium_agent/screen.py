@@ -50,6 +50,8 @@ class Desk:
         """Called with each text that the browser copies."""
         self.shown: Area | None = None
         """What the picture shows of the X screen, while there is a server that makes one."""
+        self.on_shown: Callable[[], None] = lambda: None
+        """Called when the picture shows another part."""
         self.hands: Hands
         self.clipboard: Clipboard
         self.windows: Windows
@@ -102,6 +104,7 @@ class Desk:
                 late = not await self._acknowledged(remote, f"cmd=clip:{geometry(area)}".encode())
                 if not late:
                     self.shown = area
+                    self.on_shown()
 
     async def _acknowledged(self, remote: int, command: bytes) -> bool:
         """Say it to x11vnc, which takes commands from a property of the root window and puts its answer there."""
@@ -192,6 +195,7 @@ class Screen:
         if self._desk is None or self._desk.closed:
             try:
                 self._desk = await Desk.reach(display, str(self._folder.vnc_socket))
+                self._desk.on_shown = self.answered  # another picture is in other memory
             except X11Error as error:
                 raise AgentError(AgentErrorCode.NO_SCREEN, str(error)) from error
         return self._desk
