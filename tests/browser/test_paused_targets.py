@@ -43,9 +43,9 @@ async def first_of_popup(client: PausingClient, echo: Echo, features: str = "", 
     url = echo.page(FIRST, other=other)
     await client.value(await opener(client, echo), f"void open({url!r}, '', {features!r})")
 
-    async def popup() -> str | None:
+    async def popup() -> str:
         found = (await client.command("Target.getTargets"))["targetInfos"]
-        return next((each["targetId"] for each in reversed(found) if each["url"] == url), None)
+        return next((str(each["targetId"]) for each in reversed(found) if each["url"] == url), "")
 
     page = await eventually(popup, what="the popup")
     await loaded(client, page)
