@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, Position, async_playwright
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -263,7 +263,7 @@ async def test_a_persons_minute(busy: bool, podium: Podium, site: Site, tmp_path
                 lambda: client.evaluate(f"{FIELD}.value === {json.dumps(text)}", on=remote), what=f"{text[:20]!r} in the page"
             )
 
-        async def place_of(selector: str, page_of: str) -> dict[str, float]:
+        async def place_of(selector: str, page_of: str) -> Position:
             """Of an element in the picture, on our page."""
             x, y = await client.evaluate(f"{PLACE}({json.dumps(selector)})", on=page_of)
             canvas = page.locator("#screen canvas")

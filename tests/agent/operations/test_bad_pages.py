@@ -167,8 +167,8 @@ async def test_a_page_that_forbids_everything(agent: Agent, site: Inline, odd: s
 
 
 async def test_a_dialog_in_the_way_is_told(agent: Agent, site: Inline):
-    # As often as it is declined there is another: an operation may come late.
-    again = "for (let n = 0; n < 30; n++) confirm(1)"
+    # As often as one is declined there is another, more than an operation declines before it gives up.
+    again = "for (let n = 0; n < 1000; n++) confirm(1)"
     page = (await agent.navigate(site.page(f"<button onclick='{again}'>b</button>"), new_tab=True)).page
     click = Action(kind="click", target="button", page=page)
     assert await refused(agent, "action", click) is AgentErrorCode.DIALOG_OPEN
