@@ -42,7 +42,7 @@ async def test_a_record_tells_a_sessions_story_in_order(agent: Agent, site: Inli
     story = ["session.started", "page.opened", "network.request", "network.response", "page.navigated", "console.message"]
     places = [next(at for at, (kind, _) in enumerate(kinds) if kind == each) for each in story]
     assert places == sorted(places)
-    assert receiver.texts()[0] == "a 1 null true Object"
+    assert receiver.texts()[0] == "a 1 null true {b: 2}"
     assert receiver.texts()[1].startswith("ReferenceError: nowhere is not defined")
     response = receiver.of("network.response", url=url)[0]
     assert (response.data["status"], response.data["mime_type"]) == (200, "text/html")
