@@ -143,7 +143,8 @@ async def test_an_operation_under_which_chromium_dies_is_answered(site: Inline):
         await eventually(lambda: site.asked, what="the page is asked for")
         os.kill(agent.chromium(), signal.SIGKILL)
         answer = await waiting
-        assert (answer.status_code, answer.json()["code"]) == (502, "browser_gone")
+        assert (answer.status_code, answer.json()["code"]) == (409, "ending")
+        assert answer.json()["details"]["reason"] == EndReason.BROWSER_CRASHED
         await over(agent, EndReason.BROWSER_CRASHED)
 
 

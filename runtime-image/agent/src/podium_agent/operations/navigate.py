@@ -78,6 +78,9 @@ class Navigator:
         async with self._pages.page(page_id, limit=request.timeout, leaving=True) as page:
             self._targets.activate(page.target)
             page.target.crashed = False
+            if request.page is not None and len(self._targets.pages) > 1:
+                # It is the one that is meant from now on, so it is the one that is seen.
+                page.post("Page.bringToFront", {})
             blocked = _IMAGES if request.block_images else []
             self._pages.connection.post("Network.setBlockedURLs", {"urls": blocked}, page.target.session)
             watch = self._watches[page.target.id] = _Watch()
