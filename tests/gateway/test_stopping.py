@@ -46,3 +46,14 @@ async def test_signals_are_heard_and_what_was_ignored_stays_so() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+async def test_an_interrupt_is_heard_in_the_background_of_a_script_too() -> None:
+    before = signal.signal(INT, signal.SIG_IGN)
+    try:
+        with stopping_on_signals() as stopping:
+            signal.raise_signal(INT)
+            async with asyncio.timeout(10):
+                await stopping.asked.wait()
+    finally:
+        signal.signal(INT, before)

@@ -49,10 +49,11 @@ def _tell(stopping: Stopping, number: int) -> None:
 def stopping_on_signals() -> Iterator[Stopping]:
     """Listen to signals for the time of the block; after it they mean nothing any more, since the process is about to exit.
 
-    A signal that was ignored when the process started (`nohup`) stays so.
+    A hangup that was ignored when the process started (`nohup`) stays so. An interrupt does not: a shell without job control starts
+    what it runs in the background with SIGINT ignored, and `kill -INT` means the same there as Ctrl-C.
     """
     stopping, loop = Stopping(), asyncio.get_running_loop()
-    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN]
     for number in heard:
         loop.add_signal_handler(number, _tell, stopping, number)
     try:
