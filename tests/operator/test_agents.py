@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -33,11 +33,9 @@ async def agent(replies: Callable[[str], bytes]) -> AsyncIterator[tuple[int, lis
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = int(head.lower().partition("content-length:")[2].split("\r\n")[0])
         asked.append(f"{head.split(' HTTP')[0]} {(await reader.readexactly(length)).decode()}")
-        with suppress(ConnectionError):  # whoever asked may have heard enough
+        with closing(writer), suppress(ConnectionError):  # whoever asked may have heard enough
             writer.write(replies(head))
             await writer.drain()
-            writer.close()
-            await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
@@ -145,7 +143,7 @@ async def test_an_answer_that_drips_takes_no_longer_than_one_that_does_not_come(
     heard = asyncio.Event()
 
     async def drips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
+        with closing(writer), suppress(ConnectionError):
             writer.write(b"HTTP/1.1 200 OK\r\nX: ")
             while not reader.at_eof():
                 writer.write(b"x")
@@ -153,7 +151,6 @@ async def test_an_answer_that_drips_takes_no_longer_than_one_that_does_not_come(
                 with suppress(TimeoutError):
                     async with asyncio.timeout(0.01):
                         await reader.read(1 << 16)
-        writer.close()
         heard.set()
 
     async with await asyncio.start_server(drips, "127.0.0.1", 0) as server:
@@ -161,7 +158,9 @@ async def test_an_answer_that_drips_takes_no_longer_than_one_that_does_not_come(
         with pytest.raises(AgentUnreachable, match="TimeoutError"):
             await agents(port, timeout=0.2).bind(POD, a_session(), a_pool())
         await heard.wait()
+        heard.clear()
         assert not await agents(port, timeout=0.2).ready(POD)
+        await heard.wait()
 
 
 async def test_nobody_is_there(unused_tcp_port: int):
