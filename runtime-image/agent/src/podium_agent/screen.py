@@ -67,7 +67,7 @@ class Desk:
             desk.hands = await Hands.reach(x)
             desk.clipboard = await Clipboard.reach(x, desk._spread)
             desk.windows = await Windows.reach(x)
-        except BaseException:
+        except BaseException:  # cancellation too: what was opened is not left behind, and the error goes on
             x.close()
             raise
         x.on_event = desk._event
@@ -156,7 +156,7 @@ class Screen:
             if self._process is None or self._process.returncode is not None:
                 try:
                     self._process = await self._start(self._display, desk)
-                except BaseException:
+                except BaseException:  # cancellation too: what was opened is not left behind, and the error goes on
                     desk.shown = None
                     raise
             self._viewers += 1

@@ -51,7 +51,7 @@ class X11:
                 x = cls(*await asyncio.open_unix_connection(f"/tmp/.X11-unix/X{number}"))  # noqa: S108
                 try:
                     await x._set_up(cookie)
-                except BaseException:
+                except BaseException:  # cancellation too: what was opened is not left behind, and the error goes on
                     x.close()
                     raise
         except (OSError, TimeoutError, asyncio.IncompleteReadError, struct.error) as error:
