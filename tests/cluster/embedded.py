@@ -79,6 +79,10 @@ class Embedded:
             missing.append(str(CNI_PLUGINS / "bridge"))
         return f"missing {', '.join(missing)}" if missing else None
 
+    def runs(self) -> bool:
+        """Whether any part of it does."""
+        return any(self._processes.pid(name) for name in self._processes.names()) or self._runtime.answers()
+
     def prepare(self) -> None:
         """Build the programs."""
         say(f"{len(self.programs)} programs are ready in {self._places.programs}")
@@ -93,11 +97,12 @@ class Embedded:
         if reason is not None:
             raise ClusterFailed(f"the embedded cluster cannot run here: {reason}")
         owner = self._owner()
-        if owner is not None and owner != str(self._places.state):
+        there = None if owner is None else Embedded(Places(cache=self._places.cache, state=Path(owner)))
+        if there is not None and owner != str(self._places.state) and there.runs():
             raise ClusterFailed(f"this machine has a cluster already, of {owner}; make cluster-down there first")
         programs = self.programs
-        if owner is not None:
-            self.down()  # what is left of one that was not taken down
+        if there is not None:
+            there.down()  # what is left of one that was not taken down
         try:
             with step("starting Kubernetes"):
                 self._start(programs)

@@ -22,6 +22,7 @@ from cluster.progress import ClusterFailed, step
 PAUSE_IMAGE = "podium.test/pause:1"
 CNI_PLUGINS = Path("/usr/lib/cni")
 CNI_RESULTS = Path("/var/lib/cni/results")
+RUNC_STATES = Path("/run/containerd/runc/k8s.io")
 NETWORK = "podium"
 OWN_PLUGIN = "podium-loopback"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -79,10 +80,22 @@ class Runtime:
         self.processes.end("containerd", number=signal.SIGTERM)
         for shim in shims(self.places.socket):
             os.kill(shim, signal.SIGKILL)
-        for result in CNI_RESULTS.glob(f"{NETWORK}-*"):
-            result.unlink(missing_ok=True)
+        self._bury()
         # What containerd's CRI part remembers of pods; the images are elsewhere in the store and stay.
         shutil.rmtree(self.places.image_store / "io.containerd.grpc.v1.cri", ignore_errors=True)
+
+    def _bury(self) -> None:
+        """What is left of pods whose containerd did not live to take them down."""
+        for result in CNI_RESULTS.glob(f"{NETWORK}-*"):
+            interfaces = json.loads(result.read_text())["result"]["interfaces"]
+            for namespace in {Path(each["sandbox"]).name for each in interfaces if each.get("sandbox")}:
+                run("ip", "netns", "delete", namespace, check=False)
+            container = result.name.removeprefix(f"{NETWORK}-").removesuffix("-eth0")
+            (CNI_RESULTS / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
+            result.unlink()
+        for state in RUNC_STATES.glob("*/state.json"):
+            if not Path("/proc", str(json.loads(state.read_text())["init_process_pid"])).exists():
+                shutil.rmtree(state.parent)
 
     def _prepare_network(self, loopback: Path) -> None:
         """Our network, and the distribution's plugins beside our own: containerd looks for them in one folder."""

@@ -184,7 +184,9 @@ async def test_artifacts_are_downloads_and_never_pages_of_ours(rig: Rig, http: h
     ]
     got = await http.get(listed[0]["publicUrl"])
     assert got.content == b"<script>"
-    assert got.headers["content-disposition"].startswith("attachment; filename*=UTF-8''r%C3%A4um%22%0D%0Aung.html")
+    assert got.headers["content-disposition"].startswith(
+        "attachment; filename=\"r_um___ung.html\"; filename*=UTF-8''r%C3%A4um%22%0D%0Aung.html"
+    )
     assert got.headers["x-content-type-options"] == "nosniff"
     assert got.headers["content-security-policy"].startswith("sandbox")
     assert (await http.get("/api/sessions/shop/artifacts/none")).status_code == 404

@@ -63,7 +63,7 @@ async def test_a_link_survives_the_session(rig: Rig, nobody: httpx.AsyncClient) 
 )
 async def test_what_is_no_picture_is_a_download_in_a_sandbox(rig: Rig, nobody: httpx.AsyncClient, mime: str) -> None:
     answer = await nobody.get(await link(rig, mime=mime, name='x".html', content=b"<script>"))
-    assert answer.headers["content-disposition"].startswith("attachment; filename*=UTF-8''x%22.html")
+    assert answer.headers["content-disposition"].startswith("attachment; filename=\"x_.html\"; filename*=UTF-8''x%22.html")
     assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"

@@ -125,6 +125,37 @@ async def test_a_page_that_moves_on_by_itself(agent: Agent, site: Inline, pause:
     assert (await operate(agent, "screenshot")).status_code == 200
 
 
+@pytest.mark.parametrize("pause", [20, 150])
+async def test_a_navigation_is_not_overtaken_by_the_page_that_it_leaves(agent: Agent, site: Inline, pause: int):
+    for turn in range(20):
+        assert (await navigate(agent, moving(site, pause))).status_code == 200
+        await asyncio.sleep(turn / 20 * 2 * pause / 1000)  # wherever the page is in its own course
+        answer = await navigate(agent, site.page(WELL))
+        assert (answer.status_code, answer.json()["url"]) == (200, site.page(WELL))
+        assert (await operate(agent, "text")).json()["text"] == "All is well"
+
+
+EMPTY: dict[str, BaseModel] = {**OPERATIONS, "scroll": Action(kind="scroll", scroll_y=9)}
+del EMPTY["image"], EMPTY["action"]
+
+
+@pytest.mark.parametrize("name", EMPTY)
+@pytest.mark.parametrize("how", ["document.open()", "document.documentElement.remove()"])
+async def test_a_document_without_any_element_is_read_as_empty(agent: Agent, site: Inline, name: str, how: str):
+    await agent.navigate(site.page(f"<h1>Here</h1><script>onload = () => setTimeout(() => {how})</script>"))
+    assert await agent.evaluate("new Promise((done) => setTimeout(() => done(document.documentElement), 50))") is None
+    operation = "action" if name == "scroll" else name
+    answer = await agent.call("POST", f"/operations/{operation}", EMPTY[name].model_copy(update={"timeout": 10.0}))
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("name", ["text", "html", "tree"])
+async def test_the_first_bytes_of_a_document_are_waited_for(agent: Agent, site: Inline, name: str):
+    later = "setTimeout(() => { document.write('<h1>All is well</h1>'); document.close() }, 300)"
+    await agent.navigate(site.page(f"<h1>Here</h1><script>onload = () => {{ document.open(); {later} }}</script>"))
+    assert "All is well" in (await operate(agent, name)).text
+
+
 async def test_a_link_to_a_server_that_never_answers_leaves_the_page_usable(agent: Agent, site: Inline):
     await agent.navigate(site.page("<h1><a href='/hang/link'>Here</a></h1>"))
     clicked = await agent.call("POST", "/operations/action", Action(kind="click", target="a"))

@@ -1,5 +1,6 @@
 """A session's files: their list with signed links, and their bytes, behind a key or behind such a link."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from time import time
@@ -24,6 +25,8 @@ _SHOWABLE: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/web
 _BYTES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The bytes.", "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 }
+_NOT_PLAIN: Final = re.compile(r'[^ -~]|["%/\\]')
+"""What some client would take for more than a character of a file's name."""
 ObjectId = Annotated[str, Path(description="The artifact's `objectId`.", examples=["obj-123"])]
 
 
@@ -31,8 +34,10 @@ def _answer(artifact: Artifact, content: AsyncIterator[bytes], *, inline: bool) 
     # A stored type is what a page said; a character outside ASCII or a line end cannot go into a header.
     mime = artifact.mime if artifact.mime.isascii() and artifact.mime.isprintable() else "application/octet-stream"
     placed = "inline" if inline and mime in _SHOWABLE else "attachment"
+    plain = _NOT_PLAIN.sub("_", artifact.name)
     headers = {
-        "content-disposition": f"{placed}; filename*=UTF-8''{quote(artifact.name, safe='')}",
+        # RFC 6266: the plain name is for clients like curl, which know no other.
+        "content-disposition": f"{placed}; filename=\"{plain}\"; filename*=UTF-8''{quote(artifact.name, safe='')}",
         "content-length": str(artifact.size),
         "content-security-policy": "sandbox; default-src 'none'",
         "x-content-type-options": "nosniff",

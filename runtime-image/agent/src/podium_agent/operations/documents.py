@@ -13,7 +13,7 @@ from podium_agent.cdp import CdpConnection, Params
 from podium_agent.errors import CdpError
 from podium_agent.targets import Target, Targets
 
-__all__ = ["Documents", "replaced"]
+__all__ = ["WITHIN", "Documents", "replaced"]
 
 PATIENCE: Final = 20.0
 """Seconds that an operation waits for the server of a navigation; then the load is stopped, unless a client is connected."""
@@ -29,7 +29,8 @@ _REPLACED: Final = (
     "Promise was collected",
 )
 """What Chromium says of commands whose document is gone."""
-_WITHIN: Final = frozenset({"sameDocument", "historySameDocument"})
+WITHIN: Final = frozenset({"sameDocument", "historySameDocument"})
+"""Types of navigation that leave the document in its place."""
 
 
 def replaced(error: CdpError) -> bool:
@@ -80,7 +81,7 @@ class Documents:
     def _started(self, params: Params, _: str | None) -> None:
         page = params["frameId"]  # a page's main frame carries its target's id
         # Counted from the first: a page that begins another one every 150 ms may never get to any.
-        if params.get("navigationType") not in _WITHIN and page not in self._coming and self._targets.page(page) is not None:
+        if params.get("navigationType") not in WITHIN and page not in self._coming and self._targets.page(page) is not None:
             self._coming[page] = asyncio.get_running_loop().call_later(PATIENCE, self._late, page)
 
     def _late(self, page: str) -> None:

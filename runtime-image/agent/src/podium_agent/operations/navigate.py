@@ -6,7 +6,7 @@ from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.errors import AgentError, CdpError, CdpTimeout
-from podium_agent.operations.documents import replaced
+from podium_agent.operations.documents import WITHIN, replaced
 from podium_agent.operations.pages import AGAIN, Page, Pages
 from podium_agent.targets import Target, Targets
 from podium_protocol.errors import AgentErrorCode
@@ -28,11 +28,14 @@ class _Watch:
     """One navigation of one page, from before it is asked for until the document it leads to has loaded."""
 
     def __init__(self) -> None:
-        self.loaded: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """Resolves with the loader id of that document."""
+        self.loaded: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        """Resolves with the loader id of that document; None if the page before it has sent the browser elsewhere meanwhile."""
         self.moved: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Resolves with the URL of a move within the document that is there."""
         self._asked: str | None = None
+        self._begun: list[str] = []
+        self._overtaken: set[str] = set()
+        """Documents during whose way here another navigation began: Chromium lets it follow as soon as they are there."""
         self._there: list[str] = []
         self._complete: set[str] = set()
 
@@ -40,6 +43,16 @@ class _Watch:
         """The document that the browser began to load; its events may have come before."""
         self._asked = loader
         self._decide()
+
+    def begin(self, loader: str) -> None:
+        """A document is on its way."""
+        if loader not in self._begun:
+            self._overtaken.update(set(self._begun) - set(self._there))
+            self._begun.append(loader)
+
+    def overtaken(self, loader: str | None) -> bool:
+        """Whether another navigation began before the document was there."""
+        return loader in self._overtaken
 
     def see(self, loader: str) -> None:
         """A document has replaced the one before."""
@@ -52,9 +65,14 @@ class _Watch:
         self._decide()
 
     def _decide(self) -> None:
+        if self.loaded.done():
+            return
+        if self._asked in self._there and self.overtaken(self._asked):
+            self.loaded.set_result(None)
+            return
         # A page that sends the browser on before it has loaded never loads itself: where it leads to is what was asked for.
         final = self._there[-1] if self._asked in self._there else self._asked
-        if final in self._complete and final is not None and not self.loaded.done():
+        if final in self._complete and final is not None:
             self.loaded.set_result(final)
 
 
@@ -67,6 +85,7 @@ class Navigator:
         self._watches: dict[str, _Watch] = {}
         """By page; its lock allows one at a time, and a start has a page to itself until another navigation takes over."""
         self._statuses: dict[str, int] = {}
+        connection.on("Page.frameStartedNavigating", self._started)
         connection.on("Page.frameNavigated", self._navigated)
         connection.on("Page.navigatedWithinDocument", self._moved)
         connection.on("Page.lifecycleEvent", self._lifecycle)
@@ -83,9 +102,10 @@ class Navigator:
                 page.post("Page.bringToFront", {})
             blocked = _IMAGES if request.block_images else []
             self._pages.connection.post("Network.setBlockedURLs", {"urls": blocked}, page.target.session)
-            watch = self._watches[page.target.id] = _Watch()
             try:
-                return await self._load(page, request.url, watch)
+                while (navigated := await self._load(page, request.url)) is None:
+                    pass  # within the page's time; the page in the way is gone now
+                return navigated
             finally:
                 del self._watches[page.target.id]
 
@@ -104,12 +124,15 @@ class Navigator:
                 if self._watches.get(page.id) is watch:
                     del self._watches[page.id]
 
-    async def _load(self, page: Page, url: str, watch: _Watch) -> Navigated:
+    async def _load(self, page: Page, url: str) -> Navigated | None:
+        watch = self._watches[page.target.id] = _Watch()
         answer = await self._go(page, url)
         frame = answer["frameId"]
         failure = answer.get("errorText")
         if answer.get("isDownload"):
             return Navigated(page=page.target.id, frame_id=frame, url=page.target.url, download=True)
+        if failure == _ABORTED and watch.overtaken(answer.get("loaderId")):
+            return None
         if failure:
             if failure != _ABORTED and "loaderId" in answer:  # what is aborted leaves the page where it is
                 watch.ask(answer["loaderId"])
@@ -119,8 +142,15 @@ class Navigator:
         if "loaderId" not in answer:  # the same document, another fragment
             return Navigated(page=page.target.id, frame_id=frame, url=without_credentials(await page.within(watch.moved)))
         watch.ask(answer["loaderId"])
-        status = self._statuses.pop(await page.within(watch.loaded), None)
+        if (loader := await page.within(watch.loaded)) is None:
+            return None
+        status = self._statuses.pop(loader, None)
         return Navigated(page=page.target.id, frame_id=frame, url=page.target.url or bare_url(url), status=status)
+
+    def _started(self, params: Params, _: str | None) -> None:
+        watch = self._watches.get(params["frameId"])
+        if watch is not None and params.get("navigationType") not in WITHIN:
+            watch.begin(params["loaderId"])
 
     def _navigated(self, params: Params, _: str | None) -> None:
         frame = params["frame"]

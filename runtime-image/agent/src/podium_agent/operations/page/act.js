@@ -173,7 +173,7 @@ const scrolls = (el) => el.scrollHeight > el.clientHeight && /auto|scroll|overla
 function scroller(target) {
   const page = document.scrollingElement ?? elementOf(document);
   // A page that does not scroll may do so inside a box of its own: the one in the middle of the view.
-  const inside = page.scrollHeight > innerHeight ? null : topmost(innerWidth / 2, innerHeight / 2);
+  const inside = !page || page.scrollHeight > innerHeight ? null : topmost(innerWidth / 2, innerHeight / 2);
   let box = target === null ? inside : resolve(target);
   while (box && !scrolls(box)) box = parentOf(box);
   return box ?? page;
@@ -183,7 +183,7 @@ async function scroll({ target, by, limit }) {
   const { el } = target === null ? { el: null } : await ready(target, { limit, hit: false, enabled: false, reveal: by === null });
   const element = el && introduced(el);
   return later(async () => {
-    if (by !== null) scroller(target).scrollBy({ top: by, behavior: 'instant' });
+    if (by !== null) scroller(target)?.scrollBy({ top: by, behavior: 'instant' });
     await frame(); // the page hears of it with the next frame
     return { element };
   });

@@ -57,5 +57,5 @@ const text = ({ parts }) => {
 };
 const size = () => {
   const page = document.scrollingElement ?? elementOf(document);
-  return { width: page.scrollWidth, height: page.scrollHeight };
+  return { width: page?.scrollWidth ?? 0, height: page?.scrollHeight ?? 0 };
 };

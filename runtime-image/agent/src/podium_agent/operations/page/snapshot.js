@@ -139,6 +139,7 @@ function made(tag, name, value) {
 }
 
 function inlined(doc) {
+  if (!elementOf(doc)) return doctypeOf(doc);
   const beginning = [made('meta', 'charset', 'utf-8')];
   if (!query(doc, 'base')) beginning.push(made('base', 'href', doc.baseURI));
   const text = pieced(doc, beginning) ?? copied(doc, beginning);
@@ -149,6 +150,7 @@ const doctypeOf = (doc) => (doc.doctype ? `${new XMLSerializer().serializeToStri
 
 // The document to be read by a program: without what nobody sees.
 function bare(doc) {
+  if (!elementOf(doc)) return doctypeOf(doc);
   const copy = inertDocument().importNode(elementOf(doc), true);
   const body = bodyOf(doc);
   const copies = body ? queryAll(query(copy, tagOf(body)), '*') : [];
