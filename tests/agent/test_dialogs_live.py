@@ -121,6 +121,15 @@ CALLS: dict[str, BaseModel] = {
 }
 
 
+async def test_odd_words_of_a_dialog_are_told(agent: Agent, site: Inline):
+    page = (await agent.navigate(site.page("<button>b</button>"), new_tab=True)).page
+    await shows(agent, page, "alert('\\x7f\\r\\nX: \\ud800 \U0001f600'.repeat(40))")
+    answer = await agent.call("POST", "/operations/action", Action(kind="click", target="button", page=page))
+    assert answer.status_code == 200, answer.text
+    assert all("\x7f" in text and "\U0001f600" in text for _, text in dismissed(answer))
+    await close(agent, page)
+
+
 @pytest.mark.parametrize("name", CALLS)
 async def test_a_dialog_in_the_way_of_the_next_call_is_declined_and_told_beside_its_answer(agent: Agent, site: Inline, name: str):
     page = (await agent.navigate(site.page("<button>b</button>"), new_tab=True)).page

@@ -1,11 +1,13 @@
 """Which page an operation means that names none: the one in front, whoever brought it there."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from podium_protocol.operations import Html
+from podium_protocol.errors import AgentErrorCode
+from podium_protocol.operations import Html, Text
 from support.agent import Agent, running_agent
 from support.cdp import RawClient
 from support.inline import Inline
@@ -104,3 +106,20 @@ async def test_of_two_windows_the_one_that_was_brought_to_the_front_is_meant(sit
             await shows(agent, "other window")
             await client.command("Target.activateTarget", {"targetId": window})
             await shows(agent, "window")
+
+
+@pytest.mark.parametrize("named", [False, True])
+async def test_a_page_that_closes_under_a_reading_gives_way_to_the_one_then_seen(site: Inline, named: bool):
+    async with running_agent() as agent:
+        await agent.attach()
+        await agent.navigate(site.page("<h1>first</h1>"))
+        for moment in (0, 0.02, 0.05, 0.1, 0.2):  # wherever the reading is: it waits for the document's first element
+            second = await agent.navigate(site.page("<script>onload = () => document.open()</script>"), new_tab=True)
+            async with agent.client() as client, asyncio.TaskGroup() as group:
+                page = second.page if named else None
+                reading = group.create_task(agent.call("POST", "/operations/text", Text(page=page)))
+                await asyncio.sleep(moment)
+                await client.command("Target.closeTarget", {"targetId": second.page})
+            answer = reading.result()
+            found = answer.status_code, answer.json().get("text"), answer.json().get("code")
+            assert found == ((404, None, AgentErrorCode.PAGE_NOT_FOUND) if named else (200, "first", None))

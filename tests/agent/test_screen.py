@@ -3,6 +3,7 @@
 import asyncio
 import stat
 import time
+from functools import partial
 from types import SimpleNamespace
 from typing import cast
 
@@ -244,6 +245,60 @@ async def test_popups_and_lists_are_whole_in_the_picture_wherever_they_are(site:
 
             await eventually(answered, what="the popup's answer")
             await becomes(1280, 807)
+
+
+async def test_a_viewport_larger_than_its_window_is_whole_in_the_picture(site: Inline):
+    """And the window is as it was when the client takes the viewport back, tab or popup, with a viewer or without."""
+    button = "<button style='position:fixed;right:0;bottom:0;width:40px;height:30px' onclick='count = (globalThis.count ?? 0) + 1'>"
+    async with running_agent() as agent:
+        await agent.attach()
+        await agent.navigate(site.page(f"{button}<p style='height:4000px'>"))
+        async with agent.client("/cdp/page") as client:
+
+            async def set_viewport(width: int, height: int) -> None:
+                metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+                await client.command("Emulation.setDeviceMetricsOverride", metrics)
+
+            async def size() -> list[int]:
+                script = {"expression": "[innerWidth, innerHeight]", "returnByValue": True}
+                found: list[int] = (await client.command("Runtime.evaluate", script))["result"]["value"]
+                return found
+
+            async def clicked(times: int) -> bool:
+                found = await client.command("Runtime.evaluate", {"expression": f"globalThis.count === {times}"})
+                return bool(found["result"]["value"])
+
+            await set_viewport(1500, 1000)
+            async with agent.websocket("/vnc", subprotocol="binary") as socket:
+                viewer = await Viewer.join(socket)
+
+                async def has_size(width: int, height: int) -> bool:
+                    await viewer.picture()
+                    return abs(viewer.width - width) <= 20 and abs(viewer.height - height) <= 20
+
+                for clicks, (width, height) in enumerate(((1500, 1000), (1600, 1100), (1300, 760), (1800, 600)), 1):
+                    await set_viewport(width, height)
+                    window = max(1280, width), max(720, height) + 87
+                    await eventually(partial(has_size, *window), what=f"a window of {window}")
+                    assert await size() == [width, height]
+                    await viewer.click(width - 20, height + 87 - 15)
+                    await eventually(partial(clicked, clicks), what="the click")
+                await client.command("Emulation.clearDeviceMetricsOverride")
+                await eventually(lambda: has_size(1280, 807), what="the window as it was")
+                assert await size() == [1280, 720]
+                png = await agent.screenshot(full_page=True)
+                assert int.from_bytes(png[20:24]) > 4000
+                await eventually(lambda: has_size(1280, 807), what="the window as it was")
+                assert await size() == [1280, 720]
+                await set_viewport(3840, 2160)
+                await eventually(lambda: has_size(1920, 1300), what="all that the screen can show")
+                assert await size() == [3840, 2160]
+            await client.command("Emulation.clearDeviceMetricsOverride")
+
+            async def as_it_was() -> bool:
+                return await size() == [1280, 720]
+
+            await eventually(as_it_was, what="the page as it was, with nobody there")
 
 
 async def test_the_active_page_is_the_tab_that_a_person_goes_to_and_the_last_one_may_be_closed(site: Inline):

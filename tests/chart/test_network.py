@@ -165,7 +165,7 @@ def test_a_value_opens_ranges_and_another_closes_public_ones(helm: Helm) -> None
             "networkPolicy.dns": {"addresses": [], "ports": [5353], "namespace": "openshift-dns", "podLabels": {"dns": "default"}},
         }
     )
-    resolver = Peer("10.1.0.60", "openshift-dns", {"dns": "default", "k8s-app": "kube-dns"})
+    resolver = Peer("10.1.0.60", "openshift-dns", {"dns": "default"})
     browser, six = peers(objects)["browser"], peers(objects)["browser of IPv6"]
     for source, target, port, protocol, allowed in (
         (browser, Peer("10.20.1.1"), 443, "TCP", True),

@@ -50,7 +50,7 @@ def test_without_the_installer_nothing_of_it_is_there(helm: Helm, objects: Objec
     assert {name for name in without.names() if "seccomp" in name or "podium-node" in name} == set()
     assert "PODIUM_INSTALLER" in environment(dict(objects.pods())["podium-uninstall"]["spec"]["containers"][0])
     assert "PODIUM_INSTALLER" not in environment(dict(without.pods())["podium-uninstall"]["spec"]["containers"][0])
-    assert "podium.dev/seccomp=v1" in helm.notes({"seccomp.install": False})
+    assert "podium.dev/seccomp=v2" in helm.notes({"seccomp.install": False})
 
 
 def test_the_kubelets_folder_can_be_elsewhere(helm: Helm) -> None:

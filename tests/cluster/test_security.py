@@ -204,7 +204,7 @@ async def test_a_signature_for_an_ended_session_is_worth_nothing_at_the_address_
 
 
 def test_a_pool_that_requires_the_sandbox_runs_on_no_node_without_the_profile(running: Running) -> None:
-    assert running.pod["spec"]["nodeSelector"]["podium.dev/seccomp"] == "v1"
+    assert running.pod["spec"]["nodeSelector"]["podium.dev/seccomp"] == "v2"
     profile = running.pod["spec"]["securityContext"]["seccompProfile"]
     assert profile == {"type": "Localhost", "localhostProfile": "podium/chromium.json"}
 

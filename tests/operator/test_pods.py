@@ -79,8 +79,8 @@ def test_a_pod_keeps_to_the_restricted_standard():
 @pytest.mark.parametrize(
     ("sandbox", "seccomp", "node"),
     [
-        ("Required", {"type": "Localhost", "localhostProfile": "podium/chromium.json"}, {"podium.dev/seccomp": "v1"}),
-        ("Preferred", {"type": "Localhost", "localhostProfile": "podium/chromium.json"}, {"podium.dev/seccomp": "v1"}),
+        ("Required", {"type": "Localhost", "localhostProfile": "podium/chromium.json"}, {"podium.dev/seccomp": "v2"}),
+        ("Preferred", {"type": "Localhost", "localhostProfile": "podium/chromium.json"}, {"podium.dev/seccomp": "v2"}),
         ("Off", {"type": "RuntimeDefault"}, {}),
     ],
 )

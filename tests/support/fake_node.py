@@ -31,7 +31,7 @@ def fake_node(installation: Installation) -> Iterator[None]:
         "kind": "Node",
         "metadata": {
             "name": FAKE_NODE,
-            "labels": {"type": "kwok", "podium.dev/seccomp": "v1"},
+            "labels": {"type": "kwok", "podium.dev/seccomp": "v2"},
             "annotations": {"kwok.x-k8s.io/node": "fake"},
         },
         "spec": {"taints": [{"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}]},

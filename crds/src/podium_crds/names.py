@@ -47,7 +47,7 @@ ANNOTATION_ORDER: Final = f"{GROUP}/order"
 """On a BrowserSession of a gateway: what only gateways with the agents' key can have written, so that it is known for theirs."""
 LABEL_SECCOMP: Final = f"{GROUP}/seccomp"
 """On a node: which version of the seccomp profile lies on it. Set by the installer, asked for by pods that need it."""
-SECCOMP_VERSION: Final = "v1"
+SECCOMP_VERSION: Final = "v2"
 SECCOMP_PROFILE: Final = "podium/chromium.json"
 """Below the kubelet's folder of seccomp profiles."""
 

@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +47,10 @@ ANSWERS: Final = 2
 """Seconds that open requests and tunnels may still take when the servers stop."""
 
 
+class Stopped(Exception):
+    """A signal came while the service was being started."""
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -76,11 +80,18 @@ def _listen(settings: Settings) -> socket.socket:
 
 async def _serve(settings: Settings, environ: Mapping[str, str], listener: socket.socket) -> int:
     with stopping_on_signals() as stopping:
-        # Placed first: a first browser starts, or a first look at the cluster is taken, while the database opens.
-        async with _placed(settings, environ) as placement, await Database.open(settings.database_url) as database:
-            gateway = assemble(settings, database, placement)
-            await gateway.runs.recover()
-            told = await _first_words(settings, gateway, port=listener.getsockname()[1])
+        async with AsyncExitStack() as opened:
+            try:
+                async with _unless(stopping.asked):
+                    # Placed first: a first browser starts, or a first look at the cluster is taken, while the database opens.
+                    placement = await opened.enter_async_context(_placed(settings, environ))
+                    database = await opened.enter_async_context(await Database.open(settings.database_url))
+                    gateway = assemble(settings, database, placement)
+                    await gateway.runs.recover()
+                    told = await _first_words(settings, gateway, port=listener.getsockname()[1])
+            except Stopped:
+                log.info("stopped_while_starting")
+                return stopping.status
             with placement.listen() as inside:
                 async with _serving(gateway.internal, inside, name="internal"), Tasks("gateway") as tasks:
                     tasks.start(gateway.tunnels.watch_keys(gateway.accounts.revoked_among), name="revoked-keys")
@@ -99,6 +110,24 @@ async def _serve(settings: Settings, environ: Mapping[str, str], listener: socke
                     await gateway.extractor.close()
         log.info("stopped")
         return stopping.status
+
+
+@asynccontextmanager
+async def _unless(stop: asyncio.Event) -> AsyncIterator[None]:
+    """Whatever the block waits for, it ends with `Stopped` when `stop` is set before it is through."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(None) as patience:
+            told = asyncio.ensure_future(stop.wait())
+            told.add_done_callback(lambda _: told.cancelled() or patience.reschedule(loop.time()))
+            try:
+                yield
+            finally:
+                told.cancel()
+    except TimeoutError as error:
+        if patience.expired():
+            raise Stopped from error
+        raise
 
 
 async def _hurry(stopping: Stopping, provisioner: Provisioner) -> None:

@@ -59,7 +59,10 @@ def example_of(schema: Schema, components: Mapping[str, Schema]) -> Any:
     if "const" in schema:
         return schema["const"]
     if "properties" in schema:
-        return {name: example_of(each, components) for name, each in schema["properties"].items()}
+        needed = schema.get("required", ())
+        # What may be left out and has nothing to show is left out.
+        shown = ((name, each) for name, each in schema["properties"].items() if name in needed or each.get("default") != [])
+        return {name: example_of(each, components) for name, each in shown}
     if "default" in schema:
         return schema["default"]
     if "anyOf" in schema:

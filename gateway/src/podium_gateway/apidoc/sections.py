@@ -27,7 +27,7 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
         " `newTab`. A `<dialog>` that the page draws itself is like the rest of the page: click what is in it.\n\n"
         "The first call waits until the session's start URL has loaded: 10 s, or half of its own time, at most. A call that"
         " meets the change of its page's document begins again in the next one, within its time. An action that may have been"
-        " done by then is not done again: it answers 409, `element_not_usable`, with `details.begun`. While a navigation waits"
+        " done by then is not done again: it answers 502, `element_not_usable`, with `details.begun`. While a navigation waits"
         " for its server, its page answers nothing; one that a server has not answered for 20 s is stopped when a call wants"
         " the page and no DevTools client is connected.\n\n"
         "A click that begins a download answers like any other; the file is in"

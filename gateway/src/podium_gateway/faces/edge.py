@@ -80,6 +80,7 @@ class Edge:
             return
         headers = Headers(scope=scope)
         if self._check_host and not host_allowed(headers.get("host", ""), public=self._public):
+            log.warning("host_refused", extra={"host": headers.get("host", "")[:200], "type": scope["type"]})
             await _refuse(scope, send)
             return
         if scope["type"] == "websocket":

@@ -15,6 +15,7 @@ from podium_gateway.auth.caller import Caller
 from podium_gateway.errors import (
     BrowserFailed,
     BrowserGone,
+    BrowserTimeout,
     CapacityExhausted,
     PodiumError,
     SessionEnded,
@@ -175,13 +176,16 @@ class Sessions:
     async def _stays(self, live: LiveSession) -> bool:
         """Whether the session is there for who asks for it now; false once it is over. Raises `PodiumError`.
 
-        Its agent alone knows, since it ends by itself, and puts the end off for who asks.
+        Its agent alone knows, since it ends by itself, and puts the end off for who asks. One that does not answer now is asked
+        again by what comes next, which has an answer for that.
         """
         if live.life.status is Status.CREATING:
             return True
         try:
             await self.ping(live)
-        except (SessionEnded, BrowserGone):
+        except (SessionEnded, BrowserGone, BrowserTimeout):
+            if live.life.live and live.life.reason is None:
+                return True
             await _within(live.over, END_LIMIT)
             return False
         return live.life.status in _USABLE
@@ -196,6 +200,9 @@ class Sessions:
     async def end(self, live: LiveSession, *, reason: EndReason = EndReason.REQUESTED, message: str = "") -> None:
         """End the session and wait until nothing is left of it. Raises `SessionNotFound`, then too, when it was ending before."""
         if live.life.status not in _USABLE:
+            if live.key is not None and live.life.reason is not None:
+                # Its agent may have said so, and not do it.
+                await self._provisioner.end(live.key, reason=live.life.reason, message=live.life.message)
             await _within(live.over, END_LIMIT)
             raise SessionNotFound
         live.life = live.life.ending(reason, message)

@@ -16,7 +16,7 @@ from podium_operator.nodes.uninstall import remove
 from podium_system import logs
 
 LABEL = "podium.dev/seccomp"
-LABEL_VALUE = "v1"
+LABEL_VALUE = "v2"
 PROFILE = "podium/chromium.json"
 """These three are `podium_crds.names`'s; a test holds them equal, because importing it would bring pydantic along."""
 

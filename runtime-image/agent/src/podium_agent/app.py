@@ -18,7 +18,7 @@ from podium_agent.operations.table import Result, operations
 from podium_agent.session import Session
 from podium_agent.tunnels import Tunnels, note_upgrade
 from podium_protocol.errors import STATUS_OF, AgentErrorBody, AgentErrorCode
-from podium_protocol.operations import DialogsDismissed
+from podium_protocol.operations import dialogs_header
 from podium_protocol.sessions import AttachRequest, BindRequest, EndRequest
 from podium_protocol.signing import Refused, RequestVerifier
 
@@ -27,6 +27,8 @@ __all__ = ["build"]
 log = logging.getLogger(__name__)
 
 MAX_BODY = 64 << 20
+DIALOGS_LIMIT = 32 << 10
+"""Bytes of the header about dialogs; the gateway takes twice as much of all headers."""
 """Bytes of one request: a saved state with much storage is the largest."""
 
 M = TypeVar("M", bound=BaseModel)
@@ -112,7 +114,7 @@ class _Routes:
             result, declined = await past_dialogs(operation, wanted, self._session.browser.dialogs)
         answer = _answer(result)
         if declined:
-            answer.headers["podium-dialogs"] = DialogsDismissed.dump_json(declined, ensure_ascii=True).decode("ascii")
+            answer.headers["podium-dialogs"] = dialogs_header(declined, limit=DIALOGS_LIMIT)
         return answer
 
     async def end(self, _: Request, body: bytes) -> Response:

@@ -33,6 +33,7 @@ from podium_agent.screen import Screen
 from podium_agent.settings import Settings
 from podium_agent.storage import Saver
 from podium_agent.targets import Target, Targets
+from podium_agent.viewports import Viewports
 from podium_protocol.sessions import SandboxState, Viewport
 from podium_system.processes import descendants
 
@@ -83,7 +84,8 @@ class Browser:
         self._settling: asyncio.Task[None] | None = None
         self.starting: str | None = None
         """The page that was sent to the session's start URL, until it gets there."""
-        self.screen = Screen(display=display, folder=folder)
+        self.viewports = Viewports(connection, self.targets)
+        self.screen = Screen(display=display, folder=folder, viewports=self.viewports)
 
     @classmethod
     async def connect(
@@ -176,5 +178,6 @@ class Browser:
                 os.kill(process.pid, signal.SIGKILL)
         self.connection.close()
         await self.screen.stop()
+        await self.viewports.stop()
         if self.display is not None:
             await self.display.stop()

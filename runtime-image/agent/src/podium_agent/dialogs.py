@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 PATIENCE: Final = 1.0
 MAX_TEXT: Final = 2000
 MAX_TOLD: Final = 300
-"""Characters of a declined dialog beside an answer: they travel in a header, 20 of them in at most 40 KB."""
+"""Characters of a declined dialog beside an answer."""
 MOST: Final = 20
 """Dialogs that are declined for one call; a page that shows more of them in a row does not mean to stop."""
 TURN: Final = 1.0

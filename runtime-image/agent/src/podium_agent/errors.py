@@ -3,6 +3,7 @@
 AgentError            carries a code of `podium_protocol.errors`, a sentence and details; the edge renders it once
 ├── CdpError          Chromium answered a command with an error
 ├── CdpTimeout        Chromium did not answer a command in time
+├── PageClosed        the page of an operation went away under it
 └── CdpClosed         the connection to Chromium is gone
 """
 
@@ -10,7 +11,7 @@ from typing import Any
 
 from podium_protocol.errors import AgentErrorCode
 
-__all__ = ["AgentError", "CdpClosed", "CdpError", "CdpTimeout"]
+__all__ = ["AgentError", "CdpClosed", "CdpError", "CdpTimeout", "PageClosed"]
 
 
 class AgentError(Exception):
@@ -36,6 +37,13 @@ class CdpTimeout(AgentError):
 
     def __init__(self, method: str, limit: float) -> None:
         super().__init__(AgentErrorCode.TIMEOUT, f"the browser did not answer {method} within {limit:g} s")
+
+
+class PageClosed(AgentError):
+    """There is nothing any more to do it to; where no page was named, the one that is seen now may be meant."""
+
+    def __init__(self) -> None:
+        super().__init__(AgentErrorCode.PAGE_NOT_FOUND, "the page was closed")
 
 
 class CdpClosed(AgentError):

@@ -20,6 +20,7 @@ from podium_agent.folder import SessionFolder
 from podium_agent.hands import Hands
 from podium_agent.rfb import Pointer
 from podium_agent.settings import SCREEN
+from podium_agent.viewports import Viewports
 from podium_agent.windows import Area, Windows
 from podium_agent.x11 import X11, X11Error, padded
 from podium_protocol.errors import AgentErrorCode
@@ -132,9 +133,10 @@ class Desk:
 class Screen:
     """Who watches, and the VNC server while somebody does."""
 
-    def __init__(self, *, display: Display | None, folder: SessionFolder) -> None:
+    def __init__(self, *, display: Display | None, folder: SessionFolder, viewports: Viewports) -> None:
         self._display = display
         self._folder = folder
+        self._viewports = viewports
         self._process: asyncio.subprocess.Process | None = None
         self._desk: Desk | None = None
         self.stopped = False
@@ -160,6 +162,7 @@ class Screen:
                     desk.shown = None
                     raise
             self._viewers += 1
+            self._viewports.watch(watched=True)
         try:
             yield desk
         finally:
@@ -184,6 +187,7 @@ class Screen:
             await self._desk.close()
 
     def _terminate(self) -> None:
+        self._viewports.watch(watched=False)
         if self._desk is not None:
             self._desk.shown = None
         if self._process is not None and self._process.returncode is None:

@@ -3,7 +3,8 @@
 `page` is a target id; without it an operation means the session's active page.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -32,6 +33,7 @@ __all__ = [
     "ScreenshotTaken",
     "SetLocation",
     "Text",
+    "dialogs_header",
 ]
 
 
@@ -51,7 +53,19 @@ class DismissedDialog(BaseModel):
 
 
 DialogsDismissed: TypeAdapter[list[DismissedDialog]] = TypeAdapter(list[DismissedDialog])
-"""As the header `podium-dialogs` of an answer carries them: JSON in ASCII."""
+"""As the header `podium-dialogs` of an answer carries them."""
+_SHORTER: Final = (300, 100, 30, 10)
+
+
+def dialogs_header(dialogs: Sequence[DismissedDialog], *, limit: int) -> str:
+    """Them as JSON in printable ASCII, of `limit` bytes at most, or nearly: what they said is cut as far as that needs."""
+    header = ""
+    for most in _SHORTER:
+        told = [one if len(one.text) <= most else one.model_copy(update={"text": f"{one.text[:most]}…"}) for one in dialogs]
+        header = DialogsDismissed.dump_json(told, ensure_ascii=True).decode("ascii").replace("\x7f", "\\u007f")
+        if len(header) <= limit:
+            break
+    return header
 
 
 class _Answer(BaseModel):

@@ -15,7 +15,17 @@ from podium_gateway.faces.rbs.models import ScreenshotView, clip_of
 from podium_gateway.faces.rbs.page_models import Ref, Selector, SizeView, TextView, TreeView, target_of
 from podium_gateway.faces.routes import SessionId
 from podium_gateway.operations.core import Image
-from podium_protocol.operations import DialogsDismissed, DismissedDialog, ElementImage, Html, PageSize, ReadTree, Screenshot, Text
+from podium_protocol.operations import (
+    DialogsDismissed,
+    DismissedDialog,
+    ElementImage,
+    Html,
+    PageSize,
+    ReadTree,
+    Screenshot,
+    Text,
+    dialogs_header,
+)
 
 __all__ = ["pages"]
 
@@ -31,6 +41,8 @@ Size = Annotated[int | None, Query(ge=1, le=20_000, description="CSS pixels; wid
 Quality = Annotated[int, Query(ge=1, le=100, description="JPEG quality.")]
 Raw = Annotated[bool, Query(description="The image itself instead of JSON.")]
 
+DIALOGS_LIMIT: Final = 4096
+"""Bytes of the header about dialogs: clients and proxies take 8 KiB or 16 KiB of headers."""
 _PRIVATE: Final = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
 # A snapshot is somebody else's page under our address: in a sandbox it has an origin of its own and runs nothing, so it can
 # neither use a caller's key nor ask for one. Its pictures and fonts may load, and are not told which address (with a key in
@@ -46,7 +58,7 @@ _JPEG: Final = {"content": {"image/jpeg": {"schema": {"type": "string", "format"
 
 def _told(dialogs: Sequence[DismissedDialog]) -> dict[str, str]:
     """The header that says what was in the way of an answer that is no JSON."""
-    return {"podium-dialogs": DialogsDismissed.dump_json(list(dialogs), ensure_ascii=True).decode("ascii")} if dialogs else {}
+    return {"podium-dialogs": dialogs_header(dialogs, limit=DIALOGS_LIMIT)} if dialogs else {}
 
 
 def _also(dialogs: Sequence[DismissedDialog]) -> bytes:

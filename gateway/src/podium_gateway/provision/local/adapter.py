@@ -192,15 +192,18 @@ class LocalProvisioner:
 
     def hurry(self) -> None:
         """See `Provisioner`."""
-        self._closing = True
+        self._stop_keeping()
         for child in self._children:
             child.hurry(EndReason.EVICTED, "the gateway was stopped at once")
 
-    async def close(self) -> None:
-        """See `Provisioner`."""
+    def _stop_keeping(self) -> None:
         self._closing = True
         for task in self._keeping:
             task.cancel()
+
+    async def close(self) -> None:
+        """See `Provisioner`."""
+        self._stop_keeping()
         ends = [child.end(EndReason.EVICTED, "the gateway stopped") for child in self._children]
         try:
             async with asyncio.timeout(CLOSE_LIMIT):

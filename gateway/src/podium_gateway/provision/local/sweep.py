@@ -75,8 +75,8 @@ def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> int:
         if time.monotonic() > deadline:
             break
         time.sleep(0.02)
-    # Not only the one that the agent has noted: an agent killed while it starts has not noted any.
-    for display in {paths.display(), *displays_of(os.geteuid() if uid is None else uid)}:
+    # Not only the one that the agent has noted: an agent killed while it starts has not noted any. A user of our own may have more.
+    for display in {paths.display(), *(displays_of(uid) if uid is not None else ())}:
         if display is not None:
             remove_display(display)
     paths.remove()

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.dialogs import Dialogs, Met
-from podium_agent.errors import AgentError, CdpError, CdpTimeout
+from podium_agent.errors import AgentError, CdpError, CdpTimeout, PageClosed
 from podium_agent.front import Front
 from podium_agent.operations.documents import Documents, replaced
 from podium_agent.targets import Target, Targets
@@ -21,6 +21,8 @@ BUSY: Final = 1.0
 """Seconds in which a page that is well lets us have a turn."""
 AGAIN: Final = 0.05
 """Seconds until what met the change of a document is tried again, if the next document does not come before."""
+_CLOSED: Final = "Session with given id not found"
+"""What Chromium says of commands whose page is gone."""
 _DECLINED: Final = "nobody answers it, so it is declined within a second; to answer dialogs, stay connected with a DevTools client"
 _ATTENDED: Final = "it is left to the DevTools client that is connected, which has not answered it for a second"
 
@@ -47,7 +49,7 @@ class Pages:
 
     def _page_closed(self, target: Target) -> None:
         self._locks.pop(target.id, None)
-        self._end(target, AgentError(AgentErrorCode.PAGE_NOT_FOUND, "the page was closed"))
+        self._end(target, PageClosed())
 
     def _page_crashed(self, _: Params, session: str | None) -> None:
         target = self.targets.of_session(session)
@@ -279,7 +281,12 @@ class Page:
         if self._end.done():  # first: what waits may have failed of it, with words that say less
             raise self._end.result()
         if waiting.done():
-            return waiting.result()
+            try:
+                return waiting.result()
+            except CdpError as error:
+                if _CLOSED in error.message:  # and that it is closed is heard next
+                    raise PageClosed from error
+                raise
         met = self._dialog.result()
         raise AgentError(
             AgentErrorCode.DIALOG_OPEN, f"the page shows a dialog, {met.text!r}; {_ATTENDED if met.attended else _DECLINED}"

@@ -1,5 +1,7 @@
 """Operations get past dialogs that nobody attends: what is in their way is declined at once, and told beside their answer.
 
+And past a page that closes under them, where the caller named none.
+
 A dialog that comes while something is being done is another matter: whoever did it has to know that it may have been done.
 """
 
@@ -8,7 +10,7 @@ import asyncio
 from pydantic import BaseModel
 
 from podium_agent.dialogs import MOST, Dialogs
-from podium_agent.errors import AgentError
+from podium_agent.errors import AgentError, PageClosed
 from podium_agent.operations.table import Operation, Result
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.operations import Action, DismissedDialog, Navigate
@@ -30,11 +32,14 @@ async def past_dialogs(operation: Operation, wanted: BaseModel, dialogs: Dialogs
         except AgentError as error:
             # What only reads can be done again, and so can what had not begun.
             begun = error.details.get("begun", isinstance(wanted, Action | Navigate))
-            if error.code is not AgentErrorCode.DIALOG_OPEN or begun or len(declined) >= MOST:
+            if begun or len(declined) >= MOST:
                 raise
-            more = await dialogs.decline()
+            if isinstance(error, PageClosed) and getattr(wanted, "page", None) is None:
+                more = []  # the page that is seen now is meant
+            elif error.code is not AgentErrorCode.DIALOG_OPEN or not (more := await dialogs.decline()):
+                raise
             left = end - clock()
-            if not more or left <= 0:
+            if left <= 0:
                 raise
             declined += more
             if "timeout" in type(wanted).model_fields:

@@ -9,6 +9,7 @@ const clip = document.getElementById("text");
 const note = document.getElementById("note");
 
 const WAITS = [0.5, 1, 2, 4, 8, 8]; // seconds before each further try
+const LASTING = 5000; // milliseconds
 const MAX_TEXT = 1 << 20; // bytes of UTF-8 that the browser's clipboard takes
 const CONTROL = 0xffe3;
 const RETURN = 0xff0d;
@@ -81,18 +82,21 @@ function connect(tries = 0) {
     show("connecting…", "connecting");
   }
   screen.replaceChildren();
-  let connected = false;
+  let connectedAt = null;
   rfb = new RFB(screen, target.href, { wsProtocols: ["podium", "binary"] });
   rfb.background = "#14161a";
   rfb.scaleViewport = true;
   rfb.clipViewport = false;
   rfb.focusOnClick = false; // the keys go to a text field, where text from input methods arrives too
   rfb.addEventListener("connect", () => {
-    connected = true;
+    connectedAt = performance.now();
     show("connected", "connected");
     focus();
   });
-  rfb.addEventListener("disconnect", () => lost(connected, connected ? 0 : tries));
+  rfb.addEventListener("disconnect", () => {
+    const lasted = connectedAt !== null && performance.now() - connectedAt > LASTING;
+    lost(connectedAt !== null, lasted ? 0 : tries); // one that drops each viewer at once is not tried for ever
+  });
   rfb.addEventListener("securityfailure", () => show("the screen refused the connection", "ended"));
 }
 
@@ -238,6 +242,7 @@ keys.addEventListener("paste", (event) => {
 document.getElementById("paste").addEventListener("click", () => {
   paste(clip.value);
   panel.hidden = true;
+  opener.setAttribute("aria-expanded", "false");
   focus();
 });
 document.getElementById("copy").addEventListener("click", () => {
