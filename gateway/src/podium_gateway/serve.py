@@ -115,15 +115,18 @@ async def _serve(settings: Settings, environ: Mapping[str, str], listener: socke
 @asynccontextmanager
 async def _unless(stop: asyncio.Event) -> AsyncIterator[None]:
     """Whatever the block waits for, it ends with `Stopped` when `stop` is set before it is through."""
-    loop = asyncio.get_running_loop()
+
+    async def give_up(patience: asyncio.Timeout) -> None:
+        await stop.wait()
+        patience.reschedule(asyncio.get_running_loop().time())
+
     try:
         async with asyncio.timeout(None) as patience:
-            told = asyncio.ensure_future(stop.wait())
-            told.add_done_callback(lambda _: told.cancelled() or patience.reschedule(loop.time()))
+            giving_up = asyncio.create_task(give_up(patience), name="stopped-while-starting")
             try:
                 yield
             finally:
-                told.cancel()
+                giving_up.cancel()
     except TimeoutError as error:
         if patience.expired():
             raise Stopped from error
