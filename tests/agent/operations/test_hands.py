@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from podium_protocol.errors import AgentErrorCode
+from podium_protocol.operations import Html, PageSize, Text
 from support.driven import Driven
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -171,6 +172,46 @@ async def test_an_answer_says_what_was_hit(driven: Driven, name: str):
     kind, target, fields, html, hit = HIT[name]
     await driven.show(html)
     assert (await driven.act(kind, target, **fields)).element == hit
+
+
+NAMED = ["hasFocus", "visibilityState", "createRange", "createElement", "createDocumentFragment", "scrollingElement", "readyState"]
+NAMED += ["elementFromPoint", "getAnimations", "activeElement", "defaultView", "styleSheets", "adoptedStyleSheets", "contentType"]
+
+
+async def test_elements_named_like_what_hands_need_are_in_nobodys_way(driven: Driven):
+    pictures = "".join(f"<img name={name} alt='' width=1><form name={name}></form>" for name in NAMED)
+    field = "<input aria-label=Field><p contenteditable role=textbox>old</p><button onclick='count++'>Go</button>"
+    await driven.show(f"{pictures}{field}<select><option>a<option>b</select><p style='height: 3000px'><script>count = 0</script>")
+    await driven.act("click", "button")
+    await driven.act("click", x=5, y=5)
+    await driven.act("fill", "input", text="x")
+    await driven.act("fill", "[contenteditable]", text="new")
+    await driven.act("select", "select", value="b")
+    await driven.act("scroll", scroll_y=300)
+    seen = "[count, document.querySelector('input').value, document.querySelector('[contenteditable]').textContent, scrollY]"
+    assert await driven.agent.evaluate(seen) == [1, "x", "new", 300]
+
+
+OWN_PARTS = ["select", "textarea", "input", "button", "meter", "progress", "output", "slot", "details", "iframe", "img", "canvas"]
+OWN_PARTS += ["label", "option", "fieldset", "table", "object", "video", "form"]
+
+
+@pytest.mark.parametrize("namespace", ["http://www.w3.org/1998/Math/MathML", "http://www.w3.org/2000/svg", ""])
+async def test_elements_of_another_namespace_have_no_parts_of_html(driven: Driven, namespace: str):
+    making = f"""for (const tag of {OWN_PARTS}) {{
+        const one = document.createElementNS('{namespace}', tag);
+        one.textContent = `this is ${{tag}}`;
+        one.setAttribute('style', 'display: block');
+        document.body.append(one);
+    }}"""
+    await driven.show(f"<h1>Here</h1><script>{making}</script>")
+    assert "Here" in str(await driven.tree())
+    for name, model in (("text", Text()), ("html", Html()), ("html", Html(inline=False)), ("page-size", PageSize())):
+        answer = await driven.agent.call("POST", f"/operations/{name}", model)
+        assert answer.status_code == 200, answer.text
+    if namespace.endswith("MathML"):
+        for tag in OWN_PARTS:
+            await driven.act("click", f"body > {tag}")
 
 
 async def test_scrolling_the_page_and_boxes(driven: Driven):

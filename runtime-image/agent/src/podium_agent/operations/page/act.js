@@ -6,7 +6,7 @@ const refuse = (el, text) => {
   throw new Refusal('element_not_usable', `${describe(el)} ${text}`);
 };
 const fieldOf = (el) => (tagOf(el) === 'label' && el.control ? el.control : el);
-const behind = () => document.visibilityState !== 'visible' || !document.hasFocus();
+const behind = () => visibilityOf(document) !== 'visible' || !focused(document);
 
 // Where the element was when it was looked at is where the hand goes; what is there when it arrives, only the event knows. A press on
 // anything else is kept from the page, with all that follows of it, and the agent looks for the element again.
@@ -135,7 +135,7 @@ async function fill({ target, text, limit }) {
   if (tag === 'input' || tag === 'textarea') {
     el.select();
   } else {
-    const range = documentOf(el).createRange();
+    const range = rangeMade(documentOf(el));
     range.selectNodeContents(el);
     const selection = viewOf(el).getSelection();
     selection.removeAllRanges();
@@ -171,7 +171,7 @@ async function select({ target, value, limit }) {
 const scrolls = (el) => el.scrollHeight > el.clientHeight && /auto|scroll|overlay/.test(styleOf(el).overflowY);
 
 function scroller(target) {
-  const page = document.scrollingElement ?? elementOf(document);
+  const page = scrollingIn(document) ?? elementOf(document);
   // A page that does not scroll may do so inside a box of its own: the one in the middle of the view.
   const inside = !page || page.scrollHeight > innerHeight ? null : topmost(innerWidth / 2, innerHeight / 2);
   let box = target === null ? inside : resolve(target);

@@ -47,7 +47,7 @@ function resolve(target) {
     return elementAt(node);
   }
   try {
-    query(document.createDocumentFragment(), target);
+    query(fragmentMade(document), target);
   } catch {
     throw new Refusal('invalid_request', `${quoted(target)} is neither a CSS selector nor a ref`);
   }
@@ -95,7 +95,7 @@ function boxOf(el) {
 const describe = (el) => {
   const id = idOf(el) ? `#${idOf(el)}` : '';
   const classes = (attribute(el, 'class') ?? '').trim().split(/\s+/).slice(0, 2).filter(Boolean).map((name) => `.${name}`).join('');
-  return `<${tagOf(el)}${id}${classes}>`;
+  return `<${localOf(el)}${id}${classes}>`;
 };
 
 // Who was met, for whoever did something to it: role, name and tag, as far as it has them.

@@ -18,7 +18,7 @@ function ruleText(rule) {
 // Null for a sheet of another origin, which is not the page's to read.
 function sheetText(sheet) {
   try {
-    const base = sheet.href ?? sheet.ownerNode?.baseURI ?? document.baseURI;
+    const base = sheet.href ?? baseOf(sheet.ownerNode ?? document);
     const text = [...sheet.cssRules].map(ruleText).join('\n');
     return text
       .replace(/url\((["']?)(?!data:|#)([^"')]+)\1\)/g, (_, quote, url) => `url("${absolute(url, base)}")`)
@@ -28,10 +28,10 @@ function sheetText(sheet) {
   }
 }
 
-const adopted = (root) => [...root.adoptedStyleSheets].map(sheetText).filter(Boolean).join('\n');
+const adopted = (root) => [...adoptedIn(root)].map(sheetText).filter(Boolean).join('\n');
 
 function styleElement(text, media) {
-  const style = document.createElement('style');
+  const style = elementMade(document, 'style');
   style.textContent = text;
   if (media) style.media = media;
   return style;

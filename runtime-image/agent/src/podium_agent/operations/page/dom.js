@@ -26,9 +26,22 @@ const parentElementOf = getter(Node.prototype, 'parentElement');
 const parentNodeOf = getter(Node.prototype, 'parentNode');
 const previousElementOf = getter(Element.prototype, 'previousElementSibling');
 const shadowOf = getter(Element.prototype, 'shadowRoot');
-const tagOf = getter(Element.prototype, 'localName');
+const localOf = getter(Element.prototype, 'localName');
 const textOf = getter(Node.prototype, 'textContent');
 const typeOf = getter(Node.prototype, 'nodeType');
+const baseOf = getter(Node.prototype, 'baseURI');
+
+// Tags whose elements have parts of their own (`options`, `value`, `contentDocument`) if they are HTML's. In another namespace, such as
+// `<math><select>`, they are elements like any other.
+const HTML = 'http://www.w3.org/1999/xhtml';
+const OWN_PARTS = new Set([
+  ...['area', 'audio', 'button', 'canvas', 'details', 'dialog', 'fieldset', 'form', 'frame', 'iframe', 'img', 'input', 'label', 'map'],
+  ...['meter', 'object', 'optgroup', 'option', 'output', 'progress', 'select', 'slot', 'table', 'textarea', 'video'],
+]);
+const tagOf = (el) => {
+  const tag = localOf(el);
+  return OWN_PARTS.has(tag) && namespaceOf(el) !== HTML ? `other-${tag}` : tag;
+};
 const editable = (el) => el.isContentEditable === true;
 
 const attribute = method(Element.prototype, 'getAttribute');
@@ -44,7 +57,21 @@ const rootOf = method(Node.prototype, 'getRootNode');
 
 const viewOf = (el) => (typeOf(el) === Node.DOCUMENT_NODE ? defaultViewOf(el) : defaultViewOf(documentOf(el)));
 const defaultViewOf = getter(Document.prototype, 'defaultView');
+const adoptedIn = (root) => (typeOf(root) === Node.DOCUMENT_NODE ? adoptedOfDocument(root) : root.adoptedStyleSheets);
+const adoptedOfDocument = getter(Document.prototype, 'adoptedStyleSheets');
+const animationsIn = method(Document.prototype, 'getAnimations');
 const bodyOf = getter(Document.prototype, 'body');
+const contentTypeOf = getter(Document.prototype, 'contentType');
+const doctypeIn = getter(Document.prototype, 'doctype');
+const elementMade = method(Document.prototype, 'createElement');
+const focused = method(Document.prototype, 'hasFocus');
+const fragmentMade = method(Document.prototype, 'createDocumentFragment');
+const rangeMade = method(Document.prototype, 'createRange');
+const readyStateOf = getter(Document.prototype, 'readyState');
+const scrollingIn = getter(Document.prototype, 'scrollingElement');
+const visibilityOf = getter(Document.prototype, 'visibilityState');
+const pointIn = (root, x, y) => (typeOf(root) === Node.DOCUMENT_NODE ? pointInDocument(root, x, y) : root.elementFromPoint(x, y));
+const pointInDocument = method(Document.prototype, 'elementFromPoint');
 const titleOf = getter(Document.prototype, 'title');
 const walkerOf = method(Document.prototype, 'createTreeWalker');
 const elementOf = getter(Document.prototype, 'documentElement');

@@ -18,7 +18,7 @@ const begun = () =>
 
 return async (name, argument) => {
   try {
-    if (!elementOf(document) && document.readyState === 'loading') await begun();
+    if (!elementOf(document) && readyStateOf(document) === 'loading') await begun();
     if (forHands.has(name) && !argument.front && behind()) return { behind: true };
     return { value: await offered[name](argument) };
   } catch (error) {

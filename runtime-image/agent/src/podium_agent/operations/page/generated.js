@@ -29,7 +29,7 @@ function noteDecorated(root) {
       queryAll(root, selector.replace(PSEUDO, ':not(x-none)')).forEach((el) => memo.decorated.add(el));
       return true;
     };
-    if ([...root.styleSheets, ...root.adoptedStyleSheets].every((sheet) => read(sheet.cssRules))) return;
+    if ([...root.styleSheets, ...adoptedIn(root)].every((sheet) => read(sheet.cssRules))) return;
   } catch {
     // a sheet of another origin, or a selector of another time
   }

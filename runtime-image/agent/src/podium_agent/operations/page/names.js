@@ -70,7 +70,7 @@ function concealed(el) {
 }
 
 function shows(text) {
-  const range = documentOf(text).createRange();
+  const range = rangeMade(documentOf(text));
   range.selectNode(text);
   const box = range.getBoundingClientRect();
   return box.width > 0 && box.height > 0;

@@ -27,7 +27,7 @@ function followedIn(doc) {
 }
 
 function pieced(doc, beginning) {
-  const elements = doc.adoptedStyleSheets.length ? null : followedIn(doc);
+  const elements = adoptedIn(doc).length ? null : followedIn(doc);
   if (!elements) return null;
   const text = elementOf(doc).outerHTML;
   const comments = walkerOf(doc, elementOf(doc), NodeFilter.SHOW_COMMENT);

@@ -11,7 +11,7 @@ function seenText(el) {
   let text = el.innerText ?? textOf(el) ?? '';
   let from = 0;
   for (const list of queryAll(el, 'select')) {
-    if (list.multiple || list.size > 1 || !drawn(list)) continue;
+    if (tagOf(list) !== 'select' || list.multiple || list.size > 1 || !drawn(list)) continue;
     const all = list.innerText.trim();
     const at = all ? text.indexOf(all, from) : -1;
     if (at < 0) continue;
@@ -56,6 +56,6 @@ const text = ({ parts }) => {
   return { ...whole, main: mainText(all), said: saidNow(), form };
 };
 const size = () => {
-  const page = document.scrollingElement ?? elementOf(document);
+  const page = scrollingIn(document) ?? elementOf(document);
   return { width: page?.scrollWidth ?? 0, height: page?.scrollHeight ?? 0 };
 };

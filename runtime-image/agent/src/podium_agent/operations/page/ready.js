@@ -25,7 +25,7 @@ function topmost(x, y) {
   let root = document;
   let el = null;
   for (;;) {
-    const hit = root.elementFromPoint(x, y);
+    const hit = pointIn(root, x, y);
     if (!hit || hit === el) return el;
     el = hit;
     const inner = documentIn(el);
@@ -92,8 +92,7 @@ function unseen(el) {
 // element that is in one place in two frames is at rest only if in neither of them such an animation was about to take it away.
 const SOON = 100; // ms; what a page has planned for later is no reason to wait
 const animationsOf = (el) =>
-  documentOf(el)
-    .getAnimations()
+  animationsIn(documentOf(el))
     .filter((one) => one.effect?.target && contains(one.effect.target, el));
 function starting(animations) {
   const soon = ({ startTime, timeline }) => startTime >= timeline?.currentTime && startTime - timeline.currentTime < SOON;

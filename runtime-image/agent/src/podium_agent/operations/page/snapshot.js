@@ -21,7 +21,7 @@ function pictureOf(width, height, type, draw) {
 
 const encoded = (img) =>
   pictureOf(img.complete && img.naturalWidth, img.naturalHeight, /\.jpe?g\b/i.test(img.currentSrc) ? 'image/jpeg' : 'image/png', (type) => {
-    const canvas = document.createElement('canvas');
+    const canvas = elementMade(document, 'canvas');
     canvas.width = img.naturalWidth;
     canvas.height = img.naturalHeight;
     canvas.getContext('2d').drawImage(img, 0, 0);
@@ -108,7 +108,7 @@ function inlineBelow(live, copy, inert) {
   const copies = hosts.length ? queryAll(copy, '*') : [];
   const pairs = hosts.map(([index, shadow]) => [shadow, copies[index]]);
   const changed = queryAll(copy, CHANGED);
-  queryAll(live, CHANGED).forEach((el, index) => UNCHANGED[tagOf(el)]?.(el) || CHANGES[tagOf(el)](el, changed[index]));
+  queryAll(live, CHANGED).forEach((el, index) => UNCHANGED[tagOf(el)]?.(el) || CHANGES[tagOf(el)]?.(el, changed[index]));
   for (const [shadow, host] of pairs) {
     const template = inert.createElement('template');
     template.setAttribute('shadowrootmode', 'open');
@@ -141,12 +141,12 @@ function made(tag, name, value) {
 function inlined(doc) {
   if (!elementOf(doc)) return doctypeOf(doc);
   const beginning = [made('meta', 'charset', 'utf-8')];
-  if (!query(doc, 'base')) beginning.push(made('base', 'href', doc.baseURI));
+  if (!query(doc, 'base')) beginning.push(made('base', 'href', baseOf(doc)));
   const text = pieced(doc, beginning) ?? copied(doc, beginning);
   return doctypeOf(doc) + text.replaceAll(` ${SRCDOC}="`, ' srcdoc="');
 }
 
-const doctypeOf = (doc) => (doc.doctype ? `${new XMLSerializer().serializeToString(doc.doctype)}\n` : '');
+const doctypeOf = (doc) => (doctypeIn(doc) ? `${new XMLSerializer().serializeToString(doctypeIn(doc))}\n` : '');
 
 // The document to be read by a program: without what nobody sees.
 function bare(doc) {
@@ -179,6 +179,6 @@ function html({ inline }) {
   budget = MAX_PICTURES;
   if (!inline) return bare(document).toWellFormed();
   // An XML document, an SVG picture for one, stands alone already.
-  if (document.contentType !== 'text/html') return new XMLSerializer().serializeToString(document).toWellFormed();
+  if (contentTypeOf(document) !== 'text/html') return new XMLSerializer().serializeToString(document).toWellFormed();
   return inlined(document).toWellFormed();
 }
