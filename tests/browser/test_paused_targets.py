@@ -80,6 +80,14 @@ async def frame_of_another_site(client: PausingClient, echo: Echo) -> Any:
     return await client.value(await opener(client, echo), script)
 
 
+async def page_made_with_its_url(client: PausingClient, echo: Echo) -> Any:
+    page = await client.page(echo.page(FIRST))
+    await loaded(client, page)
+    found = await client.value(page, "first")
+    await client.command("Target.closeTarget", {"targetId": page})
+    return found
+
+
 async def worker(client: PausingClient, echo: Echo) -> Any:
     script = "new Promise(done => new Worker('/worker.js').onmessage = told => done(told.data[0]))"
     return await client.value(await opener(client, echo), script)
@@ -111,7 +119,11 @@ KINDS: Final[dict[str, tuple[Kind, Any]]] = {
     "a frame of another site": (frame_of_another_site, [AGENT, 123]),
     "a worker": (worker, AGENT),
 }
-WORKERS: Final[dict[str, Kind]] = {"a shared worker": shared_worker, "a service worker": service_worker}
+UNPAUSED: Final[dict[str, Kind]] = {
+    "a page made with its URL": page_made_with_its_url,
+    "a shared worker": shared_worker,
+    "a service worker": service_worker,
+}
 
 
 @pytest.fixture(scope="module")
@@ -136,12 +148,12 @@ async def test_a_paused_target_begins_with_what_its_client_set(kind: str, client
     assert found == dict.fromkeys(clients, expected)
 
 
-@pytest.mark.parametrize("kind", WORKERS)
-async def test_a_worker_of_many_pages_begins_as_on_a_bare_chromium(
+@pytest.mark.parametrize("kind", UNPAUSED)
+async def test_what_chromium_does_not_hold_for_its_client_begins_as_on_a_bare_one(
     kind: str, clients: dict[str, PausingClient], echo: Echo
 ) -> None:
-    """Chromium gives it no user agent that a client sets."""
-    bare, through = [await WORKERS[kind](client, echo) for client in clients.values()]
+    """Its first line finds no user agent that a client sets."""
+    bare, through = [await UNPAUSED[kind](client, echo) for client in clients.values()]
     assert through == bare
 
 
