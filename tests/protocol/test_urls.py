@@ -1,5 +1,7 @@
 """No user name and no password of a URL is kept or shown."""
 
+import time
+
 import pytest
 
 from podium_protocol.urls import bare_url, shown_url, without_credentials
@@ -37,6 +39,22 @@ def test_a_url_loses_its_credentials_and_nothing_else(url: str, kept: str):
 @pytest.mark.parametrize(("url", "kept"), TYPED.values(), ids=TYPED)
 def test_so_does_one_as_somebody_typed_it(url: str, kept: str):
     assert bare_url(url) == kept
+
+
+LONG = {
+    "a word": "a" * 1_000_000 + "@",
+    "one scheme after the other": "a:" * 500_000 + "@",
+    "slashes": "http:" + "/" * 1_000_000 + "?@",
+    "URLs": "http://" * 150_000 + "?@",
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_long_text_takes_no_more_than_its_share_of_time(text: str):
+    # About 0.05 s; reading the word anew from each of its letters would take hours.
+    began = time.process_time()
+    assert without_credentials(text) == text
+    assert time.process_time() - began < 5
 
 
 def test_a_message_says_neither_query_nor_fragment():

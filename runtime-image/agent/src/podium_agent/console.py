@@ -58,7 +58,7 @@ class Console:
         data = {
             "level": _LEVELS.get(level, "log"),
             "kind": kind,
-            "text": without_credentials(text)[:MAX_TEXT],
+            "text": without_credentials(text[: 2 * MAX_TEXT])[:MAX_TEXT],
             "url": recorded_url(place.get("url", "")),
             "line": place.get("lineNumber"),
         }

@@ -5,8 +5,9 @@ from typing import Final
 
 __all__ = ["bare_url", "shown_url", "without_credentials"]
 
-# Up to the last @ of the authority, which ends at a slash, a question mark, a hash or white space.
-_IN_TEXT: Final = re.compile(r"([a-z][a-z0-9+.\-]*:[/\\]{2,})[^\s/\\?#]*@", re.IGNORECASE)
+# Up to the last @ of the authority, which ends at a slash, a question mark, a hash or white space. Of the scheme the last
+# character only: a match that began anywhere in a page's long word would read it to its end each time.
+_IN_TEXT: Final = re.compile(r"([a-z0-9+.\-]:[/\\]{2,})[^\s/\\?#]*@", re.IGNORECASE)
 # Browsers also take these schemes with fewer slashes, and white space within.
 _WHOLE: Final = re.compile(r"^([\x00-\x20]*(?:https?|wss?|ftp):[/\\]*)[^/\\?#]*@", re.IGNORECASE)
 

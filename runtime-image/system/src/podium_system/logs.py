@@ -14,9 +14,10 @@ from typing import Final
 __all__ = ["configure"]
 
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
-# Scheme, credentials up to the last @ of the authority, authority and path, then what is left out.
-_URL: Final = re.compile(r"([a-z][a-z0-9+.\-]*:[/\\]{2,})(?:[^\s/\\?#]*@)?([^\s?#\"'<>]*)(?:[?#][^\s\"'<>]*)?", re.IGNORECASE)
-_DATA_URL: Final = re.compile(r"(\bdata:[^\s,]*),[^\s\"'<>]*", re.IGNORECASE)
+# End of the scheme, credentials up to the last @ of the authority, authority and path, then what is left out. Both take a time in
+# proportion to the text, which may be a page's: no match begins anew within what another has read.
+_URL: Final = re.compile(r"([a-z0-9+.\-]:[/\\]{2,})(?:[^\s/\\?#]*@)?([^\s?#\"'<>]*)(?:[?#][^\s\"'<>]*)?", re.IGNORECASE)
+_DATA_URL: Final = re.compile(r"(\bdata:(?:(?!\bdata:)[^\s,])*),[^\s\"'<>]*", re.IGNORECASE)
 _SECRET: Final = ("token", "secret", "password", "authorization", "api_key", "cookie")
 
 
