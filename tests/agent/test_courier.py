@@ -12,8 +12,11 @@ import pytest
 
 from podium_agent.courier import Courier, DeliveryError
 from podium_agent.outbox import Outbox
+from podium_protocol.events import EventType
 from podium_protocol.sessions import Connections, Destinations
 from podium_protocol.state import SavedState
+from support.receiver import Receiver, receiving
+from support.waiting import eventually
 
 STATE = SavedState(saved_at=datetime(2026, 2, 12, tzinfo=UTC))
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -92,3 +95,23 @@ async def test_a_gateway_that_is_not_there_is_a_delivery_that_failed(tmp_path: P
         with pytest.raises(DeliveryError):
             await courier.save(STATE)
         await courier.close()
+
+
+async def test_neither_a_long_url_nor_an_event_that_the_gateway_does_not_take_stops_the_others(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path / "gateway.sock", largest=100_000)
+    outbox = Outbox(lambda: datetime.now(UTC))
+    outbox.recording = True
+    for text in ("first", "x" * 200_000, "last"):
+        outbox.add(EventType.CONSOLE_MESSAGE, {"text": text})
+    courier = Courier(
+        receiver.destinations, outbox, connections=Connections, url=lambda: "https://site.example/?" + "x" * 2_000_000
+    )
+    async with receiving(receiver):
+        running = asyncio.create_task(courier.run())
+        await eventually(lambda: receiver.of("events.dropped", count=1), what="word of what was lost")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await courier.close()
+    assert receiver.texts() == ["first", "last"]
+    assert receiver.url is not None
+    assert len(receiver.url) == 10_000

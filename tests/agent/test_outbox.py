@@ -6,7 +6,7 @@ import pytest
 
 from podium_agent import outbox as module
 from podium_agent.outbox import Outbox
-from podium_protocol.events import MAX_BATCH, EventType
+from podium_protocol.events import MAX_BATCH, EventBatch, EventType
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HELD = 20
@@ -102,3 +102,56 @@ def test_what_was_dropped_is_told_once(outbox: Outbox):
     outbox.forget(1000)
     fill(outbox, 1)
     assert [event.type for event in outbox.batch()] == [EventType.CONSOLE_MESSAGE]
+
+
+def large(outbox: Outbox, count: int) -> None:
+    for _ in range(count):
+        outbox.add(EventType.CONSOLE_MESSAGE, {"text": "\u4e2d" * 10_000})
+
+
+def test_a_batch_of_long_lines_stays_under_the_gateways_limit():
+    outbox = Outbox(lambda: NOW)
+    outbox.recording = True
+    large(outbox, 300)
+    sizes: list[int] = []
+    while batch := outbox.batch():
+        sizes.append(len(EventBatch.model_construct(events=batch).model_dump_json().encode()))
+        outbox.forget(batch[-1].counter)
+    assert sum(sizes) > 9_000_000
+    assert max(sizes) < 5 << 20
+
+
+def test_what_is_held_has_a_size(outbox: Outbox, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "HELD_BYTES", 200_000)
+    large(outbox, 10)
+    assert counters(outbox) == list(range(4, 11)), "210,000 bytes: as many as it takes to fill it"
+    outbox.forget(9)
+    assert [event.data.get("count") for event in outbox.batch()] == [None, 3]
+    outbox.forget(1000)
+    large(outbox, 6)
+    assert len(counters(outbox)) == 6, "what is forgotten leaves room"
+
+
+def test_a_batch_that_is_refused_for_its_size_is_cut_until_one_event_is_and_that_is_dropped(outbox: Outbox):
+    fill(outbox, 3)
+    large(outbox, 1)
+    fill(outbox, 3)
+    stored: list[int] = []
+    for _ in range(20):
+        batch = outbox.batch()
+        if len(EventBatch.model_construct(events=batch).model_dump_json()) < 1000:
+            stored += [event.counter for event in batch]
+            outbox.forget(batch[-1].counter if batch else 0)
+        else:
+            outbox.too_large(batch)
+    assert stored == [1, 2, 3, 5, 6, 7, 8]
+    assert len(outbox) == 0
+
+
+def test_an_event_refused_for_its_size_and_dropped_meanwhile_takes_no_other_along(outbox: Outbox, monkeypatch: pytest.MonkeyPatch):
+    large(outbox, 1)
+    refused = outbox.batch()
+    monkeypatch.setattr(module, "HELD", 1)
+    fill(outbox, 1)
+    outbox.too_large(refused)
+    assert counters(outbox) == [2]

@@ -40,10 +40,14 @@ class Receiver:
     """Events that came a second time."""
     connections: Connections = field(default_factory=Connections)
     """What the last batch said."""
+    url: str | None = None
+    """What it said of the active page."""
     states: list[SavedState] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     refuse: int | None = None
     """Answer everything with this status instead."""
+    largest: int | None = None
+    """Bytes of the largest batch that is taken."""
     refused: list[str] = field(default_factory=list)
     """Paths of what was answered so."""
 
@@ -79,9 +83,13 @@ class Receiver:
         return None
 
     async def _events(self, request: Request) -> Response:
-        batch = EventBatch.model_validate_json(await request.body())
+        body = await request.body()
+        batch = EventBatch.model_validate_json(body)
         if (refusal := self._refusal(request)) is not None:
             return refusal
+        if self.largest is not None and len(body) > self.largest:
+            return JSONResponse({}, 413)
+        self.url = batch.url
         self.connections = batch.connections
         last = self.events[-1].counter if self.events else 0
         fresh = [event for event in batch.events if event.counter > last]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
+from podium_agent.console import recorded_url
 from podium_agent.outbox import Outbox
 from podium_agent.targets import Target, Targets
 from podium_protocol.events import EventType
@@ -66,5 +67,5 @@ class Challenges:
         target, challenge = self._targets.of_session(session), params["authChallenge"]
         told = {name: challenge.get(name, "")[:MAX_TEXT] for name in ("source", "origin", "scheme", "realm")}
         if target is not None:
-            of = {"target": target.id, "target_type": target.type, "url": params["request"]["url"]}
+            of = {"target": target.id, "target_type": target.type, "url": recorded_url(params["request"]["url"])}
             self._outbox.add(EventType.AUTH_DECLINED, of | told)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpcore
 
+from podium_agent.console import recorded_url
 from podium_agent.network import Network
 from podium_agent.outbox import Outbox
 from podium_protocol.events import BatchReceipt, EventBatch
@@ -35,6 +36,10 @@ _CHUNK: Final = 1 << 16
 
 class DeliveryError(Exception):
     """The gateway could not be reached, or did not take what was brought."""
+
+
+class TooLargeError(DeliveryError):
+    """The gateway takes nothing of that size, however often it is brought."""
 
 
 class Courier:
@@ -108,8 +113,16 @@ class Courier:
         await self._pool.aclose()
 
     async def _send_batch(self) -> None:
-        batch = EventBatch.model_construct(events=self._outbox.batch(), connections=self._connections(), url=self._url())
-        answer = await self._send("POST", "events", batch.model_dump_json().encode())
+        url = self._url()
+        batch = EventBatch.model_construct(
+            events=self._outbox.batch(), connections=self._connections(), url=None if url is None else recorded_url(url)
+        )
+        try:
+            answer = await self._send("POST", "events", batch.model_dump_json().encode())
+        except TooLargeError:
+            if batch.events:
+                self._outbox.too_large(batch.events)
+            raise
         if batch.events:
             accepted = BatchReceipt.model_validate_json(answer).accepted
             # A store that has seen these before says so by a higher number; one that has lost its place must not stop us.
@@ -127,6 +140,8 @@ class Courier:
                 )
         except (OSError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise DeliveryError(f"{type(error).__name__}: {error}") from error
+        if answer.status == 413:
+            raise TooLargeError("the gateway answered 413")
         if answer.status // 100 != 2:
             raise DeliveryError(f"the gateway answered {answer.status}")
         return answer.content

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
-from podium_agent.console import Add, recorded_url
+from podium_agent.console import MAX_TEXT, Add, recorded_url
 from podium_agent.headers import kept_headers
 from podium_agent.unseen import OpenRequests
 from podium_protocol.events import EventType
@@ -73,7 +73,7 @@ class WebSockets:
     def _failed(self, params: Params, session: str | None) -> None:
         self._urls.pop(_id(params), None)
         if self._requests.over(_id(params)):
-            data = {"request_id": _id(params), "error": params["errorMessage"], "canceled": False, "blocked": None}
+            data = {"request_id": _id(params), "error": params["errorMessage"][:MAX_TEXT], "canceled": False, "blocked": None}
             self._add(EventType.NETWORK_FAILED, session, data)
 
     def _closed(self, params: Params, session: str | None) -> None:
