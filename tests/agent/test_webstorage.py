@@ -1,13 +1,14 @@
 """Web storage followed by what a browser tells of it; the browser here is a list of what it was asked."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from podium_agent.targets import Targets
-from podium_agent.webstorage import MAX_CHARACTERS, MAX_ORIGINS, WebStorage
-from podium_protocol.state import OriginStorage
+from podium_agent.webstorage import MAX_BYTES, MAX_ORIGINS, WebStorage
+from podium_protocol.state import OriginStorage, SavedState
 
 SHOP, NEWS = "https://shop.example", "https://news.example"
 Params = dict[str, Any]
@@ -206,7 +207,18 @@ def test_the_origins_longest_untouched_are_forgotten_first(browser: Browser) -> 
 
 
 def test_a_document_has_a_size(browser: Browser) -> None:
-    large = "x" * (MAX_CHARACTERS // 2)
+    large = "x" * (MAX_BYTES // 2 - 1000)
     for origin in (SHOP, NEWS, "https://third.example"):
-        browser.go("p1", origin, local={"k": large[:-1]})
+        browser.go("p1", origin, local={"k": large})
     assert list(browser.known()) == [NEWS, "https://third.example"]
+
+
+@pytest.mark.parametrize("unit", ["\ud800\ue000", "\u4e2d\u6587", "\0\1"])
+def test_the_size_is_that_of_what_is_sent(browser: Browser, unit: str) -> None:
+    browser.go("p1", SHOP, local={"user": "ada"})
+    for origin in (NEWS, "https://third.example"):
+        browser.go("p1", origin, local={"packed": unit * 2_500_000})
+    kept = browser.storage.origins()
+    assert kept[0].origin == SHOP, "what is too large itself takes nothing from the others"
+    assert len(kept) < 3
+    assert len(SavedState(saved_at=datetime.now(UTC), origins=kept).model_dump_json().encode()) < MAX_BYTES + 1000

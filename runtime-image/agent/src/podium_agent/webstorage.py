@@ -16,8 +16,10 @@ from podium_protocol.state import OriginStorage
 __all__ = ["WebStorage"]
 
 MAX_ORIGINS: Final = 200
-MAX_CHARACTERS: Final = 10_000_000
-"""Characters in one document; origins beyond them, those longest untouched, are left out. Chromium allows 5 million an area."""
+MAX_BYTES: Final = 24 << 20
+"""Bytes of all origins in one document, as JSON; what has no room beside those touched later is left out. The gateway takes 32 MiB,
+and Chromium allows 5 million characters an area: of packed data, with halves of surrogate pairs, they make 35 MB.
+"""
 _RESTORED: Final = ""
 """Stands for the tab of yesterday's sessionStorage, until a tab of today has it."""
 
@@ -56,13 +58,17 @@ class WebStorage:
     def origins(self) -> list[OriginStorage]:
         """What is known, without empty ones; the last touched last."""
         found: list[OriginStorage] = []
-        left = MAX_CHARACTERS
+        left = MAX_BYTES
         for origin, local in reversed(self._local.items()):
             tabs = self._session.get(origin)
             session = next(reversed(tabs.values())) if tabs else {}
-            left -= sum(len(key) + len(value) for items in (local, session) for key, value in items.items())
-            if (local or session) and left >= 0:
-                found.append(OriginStorage.of(origin, local, session))
+            if not (local or session):
+                continue
+            storage = OriginStorage.of(origin, local, session)
+            size = len(storage.model_dump_json().encode())
+            if size <= left:
+                left -= size
+                found.append(storage)
         return found[::-1]
 
     def ask(self) -> list[Target]:
