@@ -1,6 +1,7 @@
 """A courier that is told to stop at the worst moment."""
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -94,6 +95,11 @@ async def test_a_gateway_that_is_not_there_is_a_delivery_that_failed(tmp_path: P
         courier = Courier(to, Outbox(lambda: datetime.now(UTC)), connections=Connections, url=lambda: None)
         with pytest.raises(DeliveryError):
             await courier.save(STATE)
+        descriptor = os.open("/dev/null", os.O_RDONLY)
+        with pytest.raises(DeliveryError):
+            await courier.publish("a1", descriptor, kind="download", name="a.txt")
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
         await courier.close()
 
 

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import quote
 
 import httpcore
@@ -100,13 +100,10 @@ class Courier:
     async def publish(self, artifact: str, descriptor: int, *, kind: str, name: str) -> None:
         """Upload an open file (a descriptor, which is closed) as an artifact. Raises `DeliveryError`."""
 
-        async def chunks() -> AsyncIterator[bytes]:
-            with os.fdopen(descriptor, "rb") as file:
-                while chunk := await asyncio.to_thread(file.read, _CHUNK):
-                    yield chunk
-
         path = f"artifacts/{quote(artifact, safe='')}?type={quote(kind)}&name={quote(name, safe='')}"
-        await self._send("PUT", path, chunks(), limit=UPLOAD_LIMIT)
+        # Closed here: of a gateway that is not there, the chunks are never asked for.
+        with os.fdopen(descriptor, "rb") as file:
+            await self._send("PUT", path, _chunks(file), limit=UPLOAD_LIMIT)
 
     async def close(self) -> None:
         """Drop the connections."""
@@ -145,3 +142,8 @@ class Courier:
         if answer.status // 100 != 2:
             raise DeliveryError(f"the gateway answered {answer.status}")
         return answer.content
+
+
+async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+    while chunk := await asyncio.to_thread(file.read, _CHUNK):
+        yield chunk
