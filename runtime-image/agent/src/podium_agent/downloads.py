@@ -17,6 +17,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
+from podium_agent.console import recorded_url
 from podium_agent.courier import Courier, DeliveryError
 from podium_agent.files import open_regular
 from podium_agent.folder import SessionFolder
@@ -40,13 +41,17 @@ MOST_FRAMES: Final = 1000
 
 @dataclass(slots=True)
 class _Download:
+    guid: str
     url: str
+    """As it is recorded."""
     name: str
     target: str | None
     request: str | None = None
     """The request that became it, where that is known."""
     file: int | None = None
     """Its bytes, held open where another download may take its name."""
+    completed: bool = False
+    """It waits to be published, or is being so."""
 
 
 class Downloads:
@@ -69,7 +74,7 @@ class Downloads:
         self._begun: dict[str, _Download] = {}
         self.progress = 0
         """Counts every word of a download."""
-        self._finished: asyncio.Queue[str] = asyncio.Queue(maxsize=1000)
+        self._finished: asyncio.Queue[_Download] = asyncio.Queue(maxsize=1000)
         connection.on("Browser.downloadWillBegin", self._will_begin)
         connection.on("Browser.downloadProgress", self._progress)
         connection.on("Network.requestWillBeSent", self._requested)
@@ -130,91 +135,91 @@ class Downloads:
         if params.get("type") == "Document" and (frame := params.get("frameId")) is not None:
             if len(self._documents) > MOST_FRAMES:
                 self._documents.clear()
-            self._documents[frame] = (params["response"]["url"], params["requestId"])
+            self._documents[frame] = (recorded_url(params["response"]["url"]), params["requestId"])
 
     def _will_begin(self, params: Params, _: str | None) -> None:
         if _GUID.fullmatch(params["guid"]) is None:  # it names an artifact, and a file in our folder
             return
-        url, request = self._documents.pop(params.get("frameId", ""), ("", ""))
-        mine = request if url == params["url"] else None
-        download = _Download(params["url"], params["suggestedFilename"], params.get("frameId"), mine)
-        self._begun[params["guid"]] = download
-        data = {"download": params["guid"], "url": download.url[:10_000], "name": download.name, "frame": download.target}
+        url = recorded_url(params["url"])
+        document, request = self._documents.pop(params.get("frameId", ""), ("", ""))
+        mine = request if url == document else None
+        download = _Download(params["guid"], url, params["suggestedFilename"], params.get("frameId"), mine)
+        self._begun[download.guid] = download
+        data = {"download": download.guid, "url": url, "name": download.name, "frame": download.target}
         data |= {"request_id": mine} if mine else {}
         self._outbox.add(EventType.DOWNLOAD_STARTED, data)
 
     def _progress(self, params: Params, _: str | None) -> None:
-        guid, state = params["guid"], params["state"]
+        download, state = self._begun.get(params["guid"]), params["state"]
         self.progress += 1
-        if state == "inProgress" or guid not in self._begun:
+        if state == "inProgress" or download is None or download.completed:  # the word that came first counts
             return
         if state != "completed":
-            self._finish(guid, state="canceled")
+            self._finish(download, state="canceled")
         elif self._finished.full():
-            self._finish(guid, state="undelivered")
+            self._finish(download, state="undelivered")
         else:
-            self._completed(guid, params.get("filePath"))
+            self._completed(download, params.get("filePath"))
 
-    def _completed(self, guid: str, path: str | None) -> None:
-        if path is not None and PurePosixPath(path) != PurePosixPath(self._folder.downloads / guid):
+    def _completed(self, download: _Download, path: str | None) -> None:
+        if path and PurePosixPath(path) != PurePosixPath(self._folder.downloads / download.guid):
             # Where a client wanted it. The next download may replace it under that name.
             try:
-                self._begun[guid].file = open_regular(PurePosixPath(path), owner=self._folder.uid)
+                download.file = open_regular(PurePosixPath(path), owner=self._folder.uid)
             except OSError as error:
-                self._lost(guid, error)
+                self._lost(download, error)
                 return
-        self._finished.put_nowait(guid)
+        download.completed = True
+        self._finished.put_nowait(download)
 
-    def _lost(self, guid: str, error: OSError) -> None:
-        log.warning("download_not_found", extra={"download": guid, "error": error.strerror or type(error).__name__})
-        self._finish(guid, state="lost")
+    def _lost(self, download: _Download, error: OSError) -> None:
+        log.warning("download_not_found", extra={"download": download.guid, "error": error.strerror or type(error).__name__})
+        self._finish(download, state="lost")
 
-    def _finish(self, guid: str, **result: object) -> None:
-        download = self._begun.pop(guid, None)
-        if download is not None:
-            if download.file is not None:
-                os.close(download.file)
-            data = {"download": guid, "name": download.name, "url": download.url[:10_000], **result}
-            data |= {"request_id": download.request} if download.request else {}
-            blob = guid if result.get("state") == "completed" else None
-            self._outbox.add(EventType.DOWNLOAD_FINISHED, data, blob=blob)
+    def _finish(self, download: _Download, **result: object) -> None:
+        self._begun.pop(download.guid, None)
+        if download.file is not None:
+            os.close(download.file)
+        data = {"download": download.guid, "name": download.name, "url": download.url, **result}
+        data |= {"request_id": download.request} if download.request else {}
+        blob = download.guid if result.get("state") == "completed" else None
+        self._outbox.add(EventType.DOWNLOAD_FINISHED, data, blob=blob)
 
     async def _publish_all(self, courier: Courier) -> None:
         while True:
-            guid = await self._finished.get()
+            download = await self._finished.get()
             try:
-                await self._publish(courier, guid)
+                await self._publish(courier, download)
             finally:
                 self._finished.task_done()
 
-    async def _publish(self, courier: Courier, guid: str) -> None:
+    async def _publish(self, courier: Courier, download: _Download) -> None:
         for tried in range(TRIES):
             try:
-                descriptor = self._open(guid)
+                descriptor = self._open(download)
                 size = os.fstat(descriptor).st_size
-                await courier.publish(guid, descriptor, kind="download", name=self._begun[guid].name)
+                await courier.publish(download.guid, descriptor, kind="download", name=download.name)
             except OSError as error:
-                self._lost(guid, error)
+                self._lost(download, error)
                 return
             except DeliveryError as error:
-                log.warning("download_not_delivered", extra={"download": guid, "error": str(error), "tried": tried + 1})
+                log.warning("download_not_delivered", extra={"download": download.guid, "error": str(error), "tried": tried + 1})
                 await asyncio.sleep(0.5 * 2**tried)
             else:
-                self._remove(guid)
-                self._finish(guid, state="completed", size=size)
+                self._remove(download)
+                self._finish(download, state="completed", size=size)
                 return
-        self._finish(guid, state="undelivered")
+        self._finish(download, state="undelivered")
 
-    def _open(self, guid: str) -> int:
-        held = self._begun[guid].file
-        if held is None:
-            return open_regular(guid, owner=self._folder.uid, folder=self._folder.downloads_descriptor)
-        descriptor = os.dup(held)  # one more for each attempt, which closes it
+    def _open(self, download: _Download) -> int:
+        if download.file is None:
+            return open_regular(download.guid, owner=self._folder.uid, folder=self._folder.downloads_descriptor)
+        descriptor = os.dup(download.file)  # one more for each attempt, which closes it
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
 
-    def _remove(self, guid: str) -> None:
+    def _remove(self, download: _Download) -> None:
         # In the very folder that was made, whose owner may have put a link under its name. A client's folder keeps its file.
-        if self._begun[guid].file is None:
+        if download.file is None:
             with contextlib.suppress(OSError):
-                os.unlink(guid, dir_fd=self._folder.downloads_descriptor)
+                os.unlink(download.guid, dir_fd=self._folder.downloads_descriptor)
