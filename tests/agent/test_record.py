@@ -4,7 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from podium_agent.challenges import Challenges
+from podium_agent.headers import kept_headers
 from podium_agent.outbox import Outbox
 from podium_agent.recorder import Recorder
 from podium_agent.targets import Targets
@@ -54,3 +57,26 @@ def test_the_failure_of_a_web_socket_is_cut() -> None:
     browser.say("Network.webSocketFrameError", {"requestId": "r1", "errorMessage": "x" * 1_000_000})
     (failed,) = browser.told(EventType.NETWORK_FAILED)
     assert len(failed["error"]) == 10_000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Sec-WebSocket-Protocol",
+        "Authorization",
+        "set-cookie",
+        "api_key",
+        "Api-Key",
+        "X-Auth-Token",
+        "x_session_id",
+        "x" * 600 + "-token",
+    ],
+)
+def test_the_value_of_a_header_that_carries_a_secret_is_not_kept(name: str) -> None:
+    for _ in range(2):
+        assert kept_headers({name: "hunter2"}) == {name[:500]: "[redacted]"}
+
+
+def test_a_long_name_says_nothing_of_another() -> None:
+    assert kept_headers({"y" * 500 + "-token": "hunter2"}) == {"y" * 500: "[redacted]"}
+    assert kept_headers({"y" * 500: "plain"}) == {"y" * 500: "plain"}

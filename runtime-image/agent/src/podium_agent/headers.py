@@ -9,7 +9,10 @@ MOST: Final = 60
 LONGEST: Final = 500
 """Characters kept of a value."""
 REDACTED: Final = "[redacted]"
-_SECRET: Final = frozenset({"authorization", "proxy-authorization", "cookie", "cookie2", "set-cookie", "set-cookie2"})
+# A browser's WebSocket can be given no other header than its protocol, so that is where pages put a bearer token.
+_SECRET: Final = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "cookie2", "set-cookie", "set-cookie2", "sec-websocket-protocol"}
+)
 _SECRET_PARTS: Final = ("token", "secret", "password", "api-key", "apikey", "auth-key", "session-id", "x-auth", "csrf", "xsrf")
 _known: dict[str, bool] = {}
 
@@ -28,8 +31,8 @@ def _is_secret(name: str) -> bool:
     # A page's requests carry the same few names again and again.
     known = _known.get(name)
     if known is None:
-        lower = name.lower()
+        lower = name.lower().replace("_", "-")
         known = lower in _SECRET or any(part in lower for part in _SECRET_PARTS)
-        if len(_known) < 10_000:
-            _known[name[:LONGEST]] = known
+        if len(_known) < 10_000 and len(name) <= LONGEST:
+            _known[name] = known
     return known
