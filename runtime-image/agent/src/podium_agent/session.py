@@ -58,6 +58,8 @@ class Session:
         self._waiting = waiting
         self._outsiders = outsiders
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._attaching: asyncio.Task[None] | None = None
+        self._prepared = False
         self._courier: Courier | None = None
         self._saves = False
         self._restore: Restore | None = None
@@ -81,22 +83,38 @@ class Session:
         self.bound = subject
 
     async def attach(self, request: AttachRequest) -> AgentStatus:
-        """Become the caller's browser: context, saved state, start URL, and where to send everything."""
-        if self.attached:
-            return self.status()
-        self.attached = True
-        await self.browser.settled()
-        browser, now = self.browser, asyncio.get_running_loop().time()
-        if request.destinations is not None:
-            self._courier = self._report_to(request.destinations)
-            self._saves = request.save
-        await self._prepare(request)
+        """Become the caller's browser: context, saved state, start URL, and where to send everything.
+
+        A caller that gives up and asks again waits for the end of what is under way; what has failed is tried again.
+        """
+        if self._attaching is None:
+            self._attaching = asyncio.create_task(self._attach(request), name="attach")
+            self._attaching.add_done_callback(self._attach_done)
+        attaching = self._attaching
+        await asyncio.wait({attaching})
+        if attaching.cancelled():
+            raise self.ending()
+        attaching.result()
+        return self.status()
+
+    def _attach_done(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("attach_failed", extra={"error": repr(error)})
+            self._attaching = None
+
+    async def _attach(self, request: AttachRequest) -> None:
+        browser = self.browser
+        await browser.settled()
+        if not self._prepared:
+            self._prepared = True
+            self._prepare(request)
+        await self._applied(request)
         browser.activity.limit(
             idle_timeout=request.idle_timeout,
             policy=request.on_last_disconnect,
             grace=request.disconnect_grace,
             reconnect_grace=request.reconnect_grace,
-            now=now,
+            now=asyncio.get_running_loop().time(),
         )
         page = browser.targets.page(None)
         if request.start_url is not None and page is not None:
@@ -108,8 +126,8 @@ class Session:
             if self._saves:
                 self._own(browser.saver.run(self._courier), "saver")
         self._own(self._decline_challenges(), "challenges")
+        self.attached = True
         self.changed.set()
-        return self.status()
 
     async def _decline_challenges(self) -> None:
         # Until then it is the restoring that pauses requests.
@@ -125,14 +143,17 @@ class Session:
             destinations, browser.outbox, connections=lambda: browser.activity.connections, url=lambda: self.status().url
         )
 
-    async def _prepare(self, request: AttachRequest) -> None:
+    def _prepare(self, request: AttachRequest) -> None:
+        """What is done once, however often attaching is tried."""
         browser, context = self.browser, request.context
+        if request.destinations is not None:
+            self._courier = self._report_to(request.destinations)
+            self._saves = request.save
         self._granted = context.permissions
         self._grant()
         if request.state is not None:
             self._restore = Restore(browser.connection, browser.targets, request.state)
             self._own(self._restore.storage(), "restore")
-            await self._restore.first()
         if self._saves:
             browser.saver.follow(request.state)
         browser.targets.preparations.append(lambda target: overrides(context, target))
@@ -144,9 +165,16 @@ class Session:
                     browser.connection.post(method, params, target.session)
         for target in browser.targets.pages:
             browser.recorder.note(target)
-            if context.viewport is not None:
-                browser.last_page.viewport = context.viewport
-                await set_viewport(browser.connection, target, context.viewport)
+        if context.viewport is not None:
+            browser.last_page.viewport = context.viewport
+
+    async def _applied(self, request: AttachRequest) -> None:
+        browser, viewport = self.browser, request.context.viewport
+        if self._restore is not None:
+            await self._restore.first()
+        for target in browser.targets.pages:
+            if viewport is not None:
+                await set_viewport(browser.connection, target, viewport)
             await browser.targets.settled(target)
 
     def _grant(self) -> None:
@@ -276,9 +304,10 @@ class Session:
             await self.browser.chromium.kill()
         if courier is not None:
             await self._last_words(courier)
-        for task in self._tasks:
+        tasks = {*self._tasks, *({self._attaching} if self._attaching is not None else ())}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.browser.close()
         if courier is not None:
             await courier.flush(FLUSH_LIMIT)
