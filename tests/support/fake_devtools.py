@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 from podium_agent.cdp import CdpConnection
 
-Answer = Callable[[dict[str, Any]], dict[str, Any] | None]
+Result = dict[str, Any] | None
+Answer = Callable[[dict[str, Any]], Result | Awaitable[Result]]
 """From a command's params to its result, or to None where nothing is answered."""
 
 
@@ -37,7 +38,8 @@ class Devtools:
             async for text in server:
                 self.asked.append(message := json.loads(text))
                 try:
-                    result = self.answers.get(message["method"], lambda _: {})(message["params"])
+                    answer = self.answers.get(message["method"], lambda _: {})(message["params"])
+                    result = await answer if isinstance(answer, Awaitable) else answer
                 except Refused as refused:
                     await server.send(json.dumps({"id": message["id"], "error": {"code": -32000, "message": str(refused)}}))
                     continue
@@ -50,13 +52,12 @@ class Devtools:
         await self._server.send(text)
 
     async def tell(self, method: str, *, session: str | None = None, **params: object) -> None:
-        """An event, which has reached its handlers when this returns."""
+        """An event."""
         where = {} if session is None else {"sessionId": session}
         await self.send(json.dumps({"method": method, "params": params, **where}))
-        await self.heard()
 
     async def heard(self) -> None:
-        """Wait until all that was said before has been read."""
+        """Wait until all that was said before has reached its handlers."""
         await self.connection.command("Test.heard")
 
     async def open_page(self, page: str) -> None:
@@ -65,6 +66,7 @@ class Devtools:
         await self.tell("Target.attachedToTarget", sessionId=f"session-{page}", targetInfo=info, waitingForDebugger=True)
 
     async def close_page(self, page: str) -> None:
+        """Its session ends."""
         await self.tell("Target.detachedFromTarget", sessionId=f"session-{page}", targetId=page)
 
     def of(self, method: str) -> list[dict[str, Any]]:

@@ -42,8 +42,8 @@ class CdpTimeout(AgentError):
 class PageClosed(AgentError):
     """There is nothing any more to do it to; where no page was named, the one that is seen now may be meant."""
 
-    def __init__(self) -> None:
-        super().__init__(AgentErrorCode.PAGE_NOT_FOUND, "the page was closed")
+    def __init__(self, **details: Any) -> None:
+        super().__init__(AgentErrorCode.PAGE_NOT_FOUND, "the page was closed", **details)
 
 
 class CdpClosed(AgentError):

@@ -96,6 +96,8 @@ class Pages:
         shown = self.documents.count(target.id)
         try:
             async with asyncio.timeout(limit) as time, self._locks.setdefault(target.id, asyncio.Lock()):
+                if self.targets.page(target.id) is not target:  # it closed during the wait, and nothing would end this operation
+                    raise PageClosed(begun=False)
                 dialog = self._dialogs.next_on(target.id)
                 end = self._ends[target.id] = asyncio.get_running_loop().create_future()
                 try:
