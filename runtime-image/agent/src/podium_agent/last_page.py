@@ -5,6 +5,7 @@
 
 import asyncio
 import logging
+from typing import Final
 
 from podium_agent.cdp import CdpConnection
 from podium_agent.context import set_viewport
@@ -15,6 +16,9 @@ from podium_protocol.sessions import Viewport
 __all__ = ["LastPage"]
 
 log = logging.getLogger(__name__)
+
+AGAIN: Final = 0.1
+"""Seconds until another page is tried, where the new one was not made or closed at once."""
 
 
 class LastPage:
@@ -36,16 +40,16 @@ class LastPage:
     def _closed(self, target: Target) -> None:
         if target.type == PAGE and not self._targets.pages and self._targets.opening is None:
             self._targets.opening = asyncio.create_task(self._open(), name="last-page")
-            self._targets.opening.add_done_callback(self._opened)
-
-    def _opened(self, _: "asyncio.Task[None]") -> None:
-        self._targets.opening = None
 
     async def _open(self) -> None:
-        try:
-            made = await self._connection.command("Target.createTarget", {"url": "about:blank"})
-            page = self._targets.page(made["targetId"])
-            if page is not None and self.viewport is not None:
-                await set_viewport(self._connection, page, self.viewport)
-        except AgentError as error:  # the browser itself is closing
-            log.info("last_page_not_replaced", extra={"error": str(error)})
+        while not self._targets.pages and not self._connection.closed.done():
+            try:
+                made = await self._connection.command("Target.createTarget", {"url": "about:blank"})
+                page = self._targets.page(made["targetId"])
+                if page is not None and self.viewport is not None:
+                    await set_viewport(self._connection, page, self.viewport)
+            except AgentError as error:
+                log.info("last_page_not_replaced", extra={"error": str(error)})
+            if not self._targets.pages:
+                await asyncio.sleep(AGAIN)
+        self._targets.opening = None  # here, and not when the task is over: a page that closes in between would be nobody's
