@@ -17,7 +17,7 @@ from podium_agent.errors import AgentError, CdpError
 from podium_agent.folder import SessionFolder
 from podium_agent.session import Session
 from podium_protocol.reasons import EndReason
-from podium_protocol.sessions import AttachRequest, DisconnectPolicy, SandboxState
+from podium_protocol.sessions import AttachRequest, DisconnectPolicy, SandboxState, Viewport
 from support.fake_devtools import Devtools, Refused, fake_devtools
 from support.receiver import Receiver, receiving
 from support.waiting import eventually
@@ -55,6 +55,7 @@ async def session(folder: Path) -> AsyncIterator[tuple[Session, Devtools, Receiv
             browser.sandbox = SandboxState(enabled=True, detail="")
             made = Session(browser, traffic=lambda: 0)
             await devtools.open_page("first")
+            await devtools.heard()
             try:
                 yield made, devtools, receiver
             finally:
@@ -115,4 +116,20 @@ async def test_an_end_during_it_is_told_to_who_waits(tmp_path: Path):
         made.end(EndReason.REQUESTED)
         await made.finish()
         with pytest.raises(AgentError, match="the session is ending"):
+            await waiting
+
+
+async def test_a_browser_that_is_closed_while_it_settles_says_so(tmp_path: Path):
+    async with session(tmp_path) as (made, devtools, _):
+        devtools.answers |= {
+            "Browser.getVersion": lambda _: {"product": "Chrome/1"},
+            "Browser.getWindowForTarget": lambda _: {"windowId": 1},
+        }
+        devtools.answers["Runtime.evaluate"] = lambda _: None
+        await made.browser._prepare(Viewport(width=800, height=600))
+        waiting = asyncio.create_task(made.browser.settled())
+        await devtools.heard()
+        made.end(EndReason.REQUESTED)
+        await made.finish()
+        with pytest.raises(AgentError, match="being closed"):
             await waiting

@@ -34,6 +34,7 @@ from podium_agent.settings import Settings
 from podium_agent.storage import Saver
 from podium_agent.targets import Target, Targets
 from podium_agent.viewports import Viewports
+from podium_protocol.errors import AgentErrorCode
 from podium_protocol.sessions import SandboxState, Viewport
 from podium_system.processes import descendants
 
@@ -122,7 +123,10 @@ class Browser:
     async def settled(self) -> None:
         """Wait until the page is exact and its sandbox has been looked at. Raises `AgentError`."""
         if self._settling is not None:
-            await asyncio.shield(self._settling)
+            await asyncio.wait({self._settling})
+            if self._settling.cancelled():
+                raise AgentError(AgentErrorCode.BROWSER_GONE, "the browser is being closed")
+            self._settling.result()
 
     def attended(self) -> bool:
         """Whether a DevTools client is connected."""

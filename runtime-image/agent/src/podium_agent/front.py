@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 LIMIT: Final = 1.0
 """Seconds for the tab strip; then what was known last has to do."""
+OPENING: Final = 5.0
+"""Seconds for a page in place of the last one; 0.1 are usual."""
 _TABS: Final[Params] = {"filter": [{"type": TAB}]}
 
 Focus = Callable[[], "tuple[int, int, int, int] | None"]
@@ -45,7 +47,7 @@ class Front:
         if target_id is None:
             try:
                 if not targets.pages and targets.opening is not None:
-                    await asyncio.shield(targets.opening)
+                    await asyncio.wait({targets.opening}, timeout=OPENING)
                 elif len(targets.pages) > 1:
                     async with asyncio.timeout(LIMIT), self._looking:
                         await self._look()
