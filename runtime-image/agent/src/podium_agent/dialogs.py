@@ -67,9 +67,12 @@ class Dialogs:
         self._open: dict[str, _Dialog] = {}
         self._overdue: set[str] = set()
         """Pages whose dialog has been there for longer than the patience, with a client that could have answered it."""
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        """Ends of the patience with open dialogs, by page."""
         self._waiters: dict[str, list[asyncio.Future[Met]]] = {}
         connection.on("Page.javascriptDialogOpening", self._opening)
         connection.on("Page.javascriptDialogClosed", self._closed)
+        connection.on("Inspector.targetCrashed", self._closed)  # nothing else is said of a dialog that went with its page
         targets.closed.append(self._page_closed)
 
     def next_on(self, target_id: str) -> "asyncio.Future[Met]":
@@ -86,22 +89,27 @@ class Dialogs:
         """Whether the page shows a dialog now, whoever attends it."""
         return target_id in self._open
 
-    async def decline(self) -> list[DismissedDialog]:
+    async def decline(self, *, until: float, most: int = MOST) -> list[DismissedDialog]:
         """Decline at once what nobody attends, on every page, since pages that opened each other stop together; gives what it was.
 
-        When it returns, the pages had their turn: no script is about to show the next of a row, unless it shows too many.
+        When it returns, the pages had their turn: no script is about to show the next of a row, unless it shows too many, or
+        the loop's clock has come to `until`.
         """
+        clock = asyncio.get_running_loop().time
         declined: list[DismissedDialog] = []
-        while self._open and not self._attended() and len(declined) < MOST:
-            target_id, dialog = next(iter(self._open.items()))
+        stuck: set[_Dialog] = set()
+        while not self._attended() and len(declined) < most and clock() < until:
+            target_id, dialog = next((each for each in self._open.items() if each[1] not in stuck), ("", None))
+            if dialog is None:
+                break
             self._answer(dialog)
             declined.append(dialog.told.model_copy(update={"text": dialog.told.text[:MAX_TOLD]}))
             try:
-                async with asyncio.timeout(TURN):
+                async with asyncio.timeout_at(min(clock() + TURN, until)):
                     await dialog.closed.wait()
                     await self._turn(target_id, dialog.session)
             except TimeoutError:
-                break
+                stuck.add(dialog)
         return declined
 
     async def _turn(self, target_id: str, session: str) -> None:
@@ -121,7 +129,7 @@ class Dialogs:
         """What the last client has left open is ours from now on."""
         if not self._attended():
             for target_id, dialog in self._open.items():
-                self._unattended(target_id, dialog)
+                self._watch(target_id, dialog)
 
     def _drop(self, target_id: str, future: "asyncio.Future[Met]") -> None:
         waiters = self._waiters.get(target_id, [])
@@ -142,29 +150,28 @@ class Dialogs:
             return
         self._open[target.id] = dialog
         self._overdue.discard(target.id)
-        if self._attended():
-            asyncio.get_running_loop().call_later(PATIENCE, self._late, target.id, dialog)
-        else:
-            self._unattended(target.id, dialog)
+        self._watch(target.id, dialog)
 
-    def _unattended(self, target_id: str, dialog: _Dialog) -> None:
-        asyncio.get_running_loop().call_later(PATIENCE, self._dismiss, target_id, dialog)
-        self._tell(target_id, Met(dialog.text, attended=False))
+    def _watch(self, target_id: str, dialog: _Dialog) -> None:
+        if target_id in self._timers:
+            self._timers[target_id].cancel()
+        self._timers[target_id] = asyncio.get_running_loop().call_later(PATIENCE, self._late, target_id, dialog)
+        if not self._attended():
+            self._tell(target_id, Met(dialog.text, attended=False))
 
     def _late(self, target_id: str, dialog: _Dialog) -> None:
-        if self._open.get(target_id) is dialog and self._attended():
+        """Its time is over: whoever is there now, be it somebody else than when it opened, has not answered it."""
+        if self._attended():
             self._overdue.add(target_id)
             self._tell(target_id, Met(dialog.text, attended=True))
+        else:
+            log.info("dialog_dismissed", extra={"page": target_id})
+            self._answer(dialog)
 
     def _tell(self, target_id: str, met: Met) -> None:
         for waiter in list(self._waiters.get(target_id, ())):
             if not waiter.done():
                 waiter.set_result(met)
-
-    def _dismiss(self, target_id: str, dialog: _Dialog) -> None:
-        if self._open.get(target_id) is dialog and not self._attended():
-            log.info("dialog_dismissed", extra={"page": target_id})
-            self._answer(dialog)
 
     def _answer(self, dialog: _Dialog) -> None:
         self._connection.post("Page.handleJavaScriptDialog", {"accept": dialog.leaving}, dialog.session)
@@ -179,6 +186,8 @@ class Dialogs:
 
     def _gone(self, target_id: str) -> None:
         self._overdue.discard(target_id)
+        if target_id in self._timers:
+            self._timers.pop(target_id).cancel()
         dialog = self._open.pop(target_id, None)
         if dialog is not None:
             dialog.closed.set()

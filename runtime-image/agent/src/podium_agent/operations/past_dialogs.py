@@ -6,6 +6,7 @@ A dialog that comes while something is being done is another matter: whoever did
 """
 
 import asyncio
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -17,30 +18,38 @@ from podium_protocol.operations import Action, DismissedDialog, Navigate
 
 __all__ = ["past_dialogs"]
 
+LIMIT: Final = 10.0
+"""Seconds for operations that take no time limit."""
+
 
 async def past_dialogs(operation: Operation, wanted: BaseModel, dialogs: Dialogs) -> tuple[Result, list[DismissedDialog]]:
     """The operation's result, and the dialogs that were declined for it, in their order.
 
     Raises `AgentError`; DIALOG_OPEN for a dialog that a client attends, that what was done has led to, or that is one of too many.
     """
-    declined = await dialogs.decline()
     clock = asyncio.get_running_loop().time
-    end = clock() + getattr(wanted, "timeout", 0.0)
+    end = clock() + getattr(wanted, "timeout", LIMIT)
+    # Half of the time that is left is the operation's, whatever the dialogs take.
+    declined = await dialogs.decline(until=(clock() + end) / 2)
+    if declined:
+        wanted = _within(wanted, end - clock())
     while True:
         try:
             return await operation.run(wanted), declined
         except AgentError as error:
             # What only reads can be done again, and so can what had not begun.
             begun = error.details.get("begun", isinstance(wanted, Action | Navigate))
-            if begun or len(declined) >= MOST:
+            left = MOST - len(declined)
+            if begun or left <= 0 or clock() >= end:
                 raise
+            until = (clock() + end) / 2
             if isinstance(error, PageClosed) and getattr(wanted, "page", None) is None:
                 more = []  # the page that is seen now is meant
-            elif error.code is not AgentErrorCode.DIALOG_OPEN or not (more := await dialogs.decline()):
-                raise
-            left = end - clock()
-            if left <= 0:
+            elif error.code is not AgentErrorCode.DIALOG_OPEN or not (more := await dialogs.decline(until=until, most=left)):
                 raise
             declined += more
-            if "timeout" in type(wanted).model_fields:
-                wanted = wanted.model_copy(update={"timeout": left})
+            wanted = _within(wanted, end - clock())
+
+
+def _within(wanted: BaseModel, seconds: float) -> BaseModel:
+    return wanted.model_copy(update={"timeout": seconds}) if "timeout" in type(wanted).model_fields else wanted
