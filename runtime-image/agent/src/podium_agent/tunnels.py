@@ -8,8 +8,10 @@ from starlette.websockets import WebSocket
 
 from podium_agent.errors import AgentError
 from podium_agent.session import Session
+from podium_agent.uploads import UPLOAD, unseen_files
 from podium_agent.viewer import watch
 from podium_protocol.errors import AgentErrorCode
+from podium_system.commands import Commands
 from podium_system.pair import Pair
 from podium_system.splice import SpliceRefused, Target, splice_of
 
@@ -50,6 +52,7 @@ class Tunnels:
             def opened(pair: Pair) -> None:
                 self._open.add(pair)
                 pair.listen(lambda message: holders.hear(pair, message))
+                pair.take(Commands(UPLOAD, lambda command: unseen_files(command, uid=session.browser.folder.uid)))
                 note_upgrade(websocket, 101, began=began)
                 session.connected("cdp")
                 arriving.close()

@@ -30,6 +30,11 @@ class Messages:
         self._left = 0
         self._begun = b""
 
+    @property
+    def whole(self) -> bool:
+        """Whether what comes next begins a frame."""
+        return not self._left and not self._begun
+
     def see(self, data: bytes) -> None:
         """The next bytes, however they are cut."""
         at, end = self._left, len(data)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from podium_system.commands import Commands, text_frame
 from podium_system.exchange import Messages
 
 __all__ = ["Half", "Pair", "SpliceRefused", "SpliceStats"]
@@ -79,19 +80,26 @@ class Half(asyncio.Protocol):
 
 
 class WatchedHalf(Half):
-    """One side of a pair whose messages are counted."""
+    """One side of a pair whose messages are counted; some of a client's are answered here."""
 
-    __slots__ = ("messages",)
+    __slots__ = ("commands", "messages")
 
     def __init__(self, pair: "Pair", *, up: bool) -> None:
         super().__init__(pair, up=up)
         self.messages = Messages()
+        self.commands: Commands | None = None
+        """Of both sides: taken out of what comes up, and answered between two frames of what goes down."""
 
     def data_received(self, data: bytes) -> None:
         """Pass it on first."""
         self.bytes += len(data)
+        commands = self.commands
+        if commands is not None and self.up and self.messages.whole:
+            data = commands.passed(data)
         self.peer.write(data)
         self.messages.see(data)
+        if commands is not None and commands.answers:
+            self.pair.answer(commands)
 
 
 class Pair:
@@ -139,6 +147,19 @@ class Pair:
         """Call `told` with each message in which a DevTools client learns of an attachment; of a pair that is watched."""
         if isinstance(self.upstream, WatchedHalf):
             self.upstream.messages.told = told
+
+    def take(self, commands: Commands) -> None:
+        """Answer these for the upstream; of a pair that is watched."""
+        for half in (self.client, self.upstream):
+            if isinstance(half, WatchedHalf):
+                half.commands = commands
+
+    def answer(self, commands: Commands) -> None:
+        """Send what is answered, unless the upstream's last frame has still to come whole; then behind that one."""
+        down = self.upstream
+        if isinstance(down, WatchedHalf) and down.messages.whole:
+            answers, commands.answers = commands.answers, []
+            down.peer.write(b"".join(map(text_frame, answers)))
 
     def join(self, *, client: asyncio.Transport, upstream: asyncio.Transport) -> None:
         """Make both transports this pair's; reading of the upstream is the caller's to resume."""

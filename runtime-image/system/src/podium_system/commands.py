@@ -1,0 +1,64 @@
+"""Commands that are answered before they reach Chromium, on a DevTools connection that is carried as bytes.
+
+Only small messages that arrive whole are looked into, which is how clients send commands: unmasking one takes a microsecond.
+Everything else passes as it is.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["Answerer", "Commands", "text_frame"]
+
+Answerer = Callable[[bytes], bytes | None]
+"""Gives the answer to a command, JSON both, or none for one that is Chromium's to answer."""
+
+_HEAD: Final = 0x80 | 1
+"""The first byte of a text message in one frame."""
+_LARGEST: Final = 16 << 10
+_SMALLEST: Final = 48
+
+
+def text_frame(text: bytes) -> bytes:
+    """A server's text message."""
+    length = len(text)
+    if length < 126:
+        return bytes((_HEAD, length)) + text
+    return bytes((_HEAD, 126)) + length.to_bytes(2, "big") + text if length < 1 << 16 else b""
+
+
+class Commands:
+    """Takes those commands out of what a client sends. `needle` stands in each of them."""
+
+    __slots__ = ("_answer", "_needle", "answers")
+
+    def __init__(self, needle: bytes, answer: Answerer) -> None:
+        self._needle = needle
+        self._answer = answer
+        self.answers: list[bytes] = []
+        """What has been answered and is still to be sent."""
+
+    def passed(self, data: bytes) -> bytes:
+        """What of these bytes, which begin with a frame, goes on to Chromium."""
+        at, end, kept = 0, len(data), 0
+        passed = b""
+        while end - at >= _SMALLEST and data[at] == _HEAD and data[at + 1] & 128:
+            length, key = data[at + 1] & 127, at + 2
+            if length == 126:
+                length, key = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
+            after = key + 4 + length
+            if length > _LARGEST or after > end:
+                break
+            if length >= _SMALLEST:
+                text = _unmasked(data[key : key + 4], data[key + 4 : after])
+                if self._needle in text and (answer := self._answer(text)) is not None:
+                    self.answers.append(answer)
+                    passed += data[kept:at]
+                    kept = after
+            at = after
+        return passed + data[kept:] if kept else data
+
+
+def _unmasked(key: bytes, data: bytes) -> bytes:
+    length = len(data)
+    keys = int.from_bytes((key * (length // 4 + 1))[:length], "big")
+    return (int.from_bytes(data, "big") ^ keys).to_bytes(length, "big")
