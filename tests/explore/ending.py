@@ -1,15 +1,17 @@
 """What must hold after the last step of a sequence, for each session that it touched."""
 
-import asyncio
 import hashlib
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from explore.rules import Broken, check, limit_of
 from explore.world import ENDED, World
+from support.waiting import eventually
 
 __all__ = ["finish"]
 
+SOON: Final = 10.0
+"""Seconds in which a session ends whose last client has left."""
 EXPECTED: Final = {"Requested", "IdleTimeout", "LastDisconnect", "LifetimeExceeded"}
 """Reasons that nothing went wrong with."""
 
@@ -58,12 +60,15 @@ async def _works(world: World, user: int, slot: int) -> None:
 
 async def _ends_now(world: World, user: int, slot: int) -> bool:
     """Whether the session is over, or is within a few seconds."""
-    for _ in range(20):
+
+    async def over() -> bool:
         found = await world.status(user, slot)
-        if found is None or found["status"] in ENDED:
-            return True
-        await asyncio.sleep(0.5)
-    return False
+        return found is None or found["status"] in ENDED
+
+    try:
+        return await eventually(over, what="the end", limit=SOON, step=0.5)
+    except AssertionError:
+        return False
 
 
 async def _says_why(world: World, user: int, slot: int) -> None:
