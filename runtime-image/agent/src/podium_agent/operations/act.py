@@ -168,9 +168,10 @@ async def _replace_selection(page: Page, text: str) -> bool:
 
 
 class _Loads:
-    """Which pages are on their way to another document."""
+    """Which pages are on their way to another document. A page's main frame carries its target's id; no other is followed."""
 
     def __init__(self, connection: CdpConnection, targets: Targets) -> None:
+        self._targets = targets
         self._loading: dict[str, _Load] = {}
         self._next: dict[str, asyncio.Future[None]] = {}
         connection.on("Page.frameRequestedNavigation", self._requested)
@@ -191,11 +192,13 @@ class _Loads:
 
     def _requested(self, params: Params, _: str | None) -> None:
         # The first word of a form's submission; the load itself begins some ms later, or never.
-        if params.get("disposition") == "currentTab":
+        if params.get("disposition") == "currentTab" and self._is_main(params["frameId"]):
             self._over(params["frameId"])
             self._begin(params["frameId"])
 
     def _started(self, params: Params, _: str | None) -> None:
+        if not self._is_main(params["frameId"]):
+            return
         if params["frameId"] not in self._loading:
             self._begin(params["frameId"])
         self._loading[params["frameId"]].started = True
@@ -211,6 +214,9 @@ class _Loads:
     def _forget(self, target: Target) -> None:
         self._over(target.id)
         self._next.pop(target.id, None)
+
+    def _is_main(self, frame: str) -> bool:
+        return self._targets.page(frame) is not None
 
     def _begin(self, frame: str) -> None:
         self._loading[frame] = _Load()
