@@ -274,3 +274,21 @@ async def test_a_server_that_never_answers_the_handshake_is_given_up():
             writer = await connected.get()
         writer.transport.abort()
         writer.close()  # Python 3.13 warns of a writer that nobody closed
+
+
+async def test_a_session_that_closes_leaves_nothing_behind_that_waits_for_its_answers():
+    async def closing(server: ServerConnection) -> None:
+        for _ in range(3):
+            await server.recv()
+        await server.send(json.dumps({"method": "Target.detachedFromTarget", "params": {"sessionId": "s1"}}))
+        await echo(server)
+
+    told: list[str] = []
+    async with devtools(closing) as connection:
+        connection.post("A.a", session="s1", then=lambda _: told.append("answered"))
+        connection.post("A.b", session="s1", after=lambda: told.append("after"))
+        connection.post("A.c", session="s2", after=lambda: told.append("another session's"))
+        connection.on("Target.detachedFromTarget", lambda *_: told.append("detached"))
+        await connection.command("A.d")
+        assert told == ["after", "detached"]
+        assert [waiting[0] for waiting in connection._thens.values()] == ["A.c"]

@@ -48,10 +48,12 @@ class CdpConnection(asyncio.Protocol):
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self._answers: dict[int, tuple[str, asyncio.Future[Params]]] = {}
-        self._thens: dict[int, tuple[str, Callable[[Params], None] | None, Callable[[], None] | None]] = {}
+        self._thens: dict[int, tuple[str, Callable[[Params], None] | None, Callable[[], None] | None, str | None]] = {}
+        """The last is the session: commands of one that closes are answered by nobody."""
         self._handlers: dict[str, list[EventHandler]] = {}
         self._last_id = 0
         self._fragments: list[bytes] = []
+        self.on("Target.detachedFromTarget", self._detached)
 
     @classmethod
     async def connect(cls, url: str, *, limit: float = COMMAND_LIMIT) -> "CdpConnection":
@@ -79,13 +81,13 @@ class CdpConnection(asyncio.Protocol):
     ) -> None:
         """Send a command and wait for nothing; its result, if it has one, goes to `then`, in its order among the events.
 
-        `after` is called behind it, also when the answer is an error.
+        `after` is called behind it, also when the answer is an error, or the session closes before it.
         """
         if not self._sendable:
             return
         number = self._send(method, params, session)
         if then is not None or after is not None:
-            self._thens[number] = (method, then, after)
+            self._thens[number] = (method, then, after, session)
 
     async def command(
         self, method: str, params: Params | None = None, *, session: str | None = None, limit: float = COMMAND_LIMIT
@@ -214,9 +216,15 @@ class CdpConnection(asyncio.Protocol):
         except Exception:  # one bad event must not stop the reader of all others
             log.exception("event_handler_failed", extra={"method": method})
 
+    def _detached(self, params: Params, _: str | None) -> None:
+        for number in [number for number, waiting in self._thens.items() if waiting[3] == params["sessionId"]]:
+            method, _then, after, _session = self._thens.pop(number)
+            if after is not None:
+                self._tell(method, after)
+
     def _answer(self, message: Params) -> None:
         if (waiting := self._thens.pop(message["id"], None)) is not None:
-            method, then, after = waiting
+            method, then, after, _ = waiting
             if then is not None and "error" not in message:
                 self._tell(method, then, message.get("result", {}))
             if after is not None:
