@@ -30,7 +30,7 @@ CASES = {
     "locale": (SessionContext(locale="fr-FR"), ["Network.setUserAgentOverride", "Emulation.setLocaleOverride"]),
     "time zone": (SessionContext(timezone_id="Asia/Tokyo"), ["Emulation.setTimezoneOverride"]),
     "color scheme": (SessionContext(color_scheme="dark"), ["Emulation.setEmulatedMedia"]),
-    "place": (SessionContext(geolocation=Geolocation(latitude=0, longitude=0)), ["Emulation.setGeolocationOverride"]),
+    "a place may change, so it is kept elsewhere": (SessionContext(geolocation=Geolocation(latitude=0, longitude=0)), []),
     "no scripts": (SessionContext(java_script_enabled=False), ["Emulation.setScriptExecutionDisabled"]),
     "no content security policy": (SessionContext(bypass_csp=True), ["Page.setBypassCSP"]),
 }
@@ -51,7 +51,6 @@ def test_a_target_without_frames_gets_only_what_it_has_a_place_for(kind: str):
 def test_the_values_go_through():
     commands = dict(overrides(FULL, target("page")))
     assert commands["Emulation.setLocaleOverride"] == {"locale": "de_AT"}
-    assert commands["Emulation.setGeolocationOverride"] == {"latitude": 48.2, "longitude": 16.4, "accuracy": 100}
     assert commands["Emulation.setEmulatedMedia"]["features"] == [
         {"name": "prefers-color-scheme", "value": "dark"},
         {"name": "prefers-reduced-motion", "value": "reduce"},

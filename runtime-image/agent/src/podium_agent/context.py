@@ -41,8 +41,6 @@ def overrides(context: SessionContext, target: Target) -> list[tuple[str, Params
     ]
     if features:
         commands.append(("Emulation.setEmulatedMedia", {"features": features}))
-    if context.geolocation is not None:
-        commands.append(("Emulation.setGeolocationOverride", context.geolocation.model_dump()))
     if not context.java_script_enabled:
         commands.append(("Emulation.setScriptExecutionDisabled", {"value": True}))
     if context.bypass_csp:

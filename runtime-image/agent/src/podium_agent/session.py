@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final
 
 from podium_agent.browser import Browser
-from podium_agent.context import grants, overrides, set_viewport
+from podium_agent.context import overrides, set_viewport
 from podium_agent.courier import Courier, DeliveryError
 from podium_agent.errors import AgentError, CdpClosed, CdpTimeout
 from podium_agent.guard import Verdict, unless_gone, watch_answers, watch_process
@@ -15,7 +15,7 @@ from podium_agent.restore import Restore, TabStorage
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.events import EventType
 from podium_protocol.reasons import EndReason
-from podium_protocol.sessions import AgentStatus, AttachRequest, BindRequest, Destinations, DisconnectPolicy, Permission
+from podium_protocol.sessions import AgentStatus, AttachRequest, BindRequest, Destinations, DisconnectPolicy
 from podium_protocol.signing import SignedFor
 from podium_protocol.urls import without_credentials
 
@@ -63,7 +63,6 @@ class Session:
         self._courier: Courier | None = None
         self._saves = False
         self._restore: Restore | None = None
-        self._granted: list[Permission] = []
         death = watch_process(browser.chromium, browser.connection, browser.display, memory_kills=memory_kills)
         self._own(self._verdict_of(death), "watch-process")
         clock = asyncio.get_running_loop().time
@@ -149,8 +148,7 @@ class Session:
         if request.destinations is not None:
             self._courier = self._report_to(request.destinations)
             self._saves = request.save
-        self._granted = context.permissions
-        self._grant()
+        browser.location.begin(context.geolocation, context.permissions)
         if request.state is not None:
             self._restore = Restore(browser.connection, browser.targets, request.state)
             self._own(self._restore.storage(), "restore")
@@ -176,10 +174,6 @@ class Session:
             if viewport is not None:
                 await set_viewport(browser.connection, target, viewport)
             await browser.targets.settled(target)
-
-    def _grant(self) -> None:
-        for method, params in grants(self._granted):
-            self.browser.connection.post(method, params)
 
     async def restored(self) -> None:
         """Wait until all of the saved state is there: a client could open pages that nothing holds."""
@@ -282,8 +276,7 @@ class Session:
             self.browser.saver.want()
             self.browser.downloads.client_left()
             self.browser.dialogs.client_left()
-            # With a client that has changed permissions, Chromium forgets all that were set, ours too.
-            self._grant()
+            self.browser.location.grant()
         self._connection_event(EventType.CONNECTION_CLOSED, kind)
 
     def client_left(self) -> None:
