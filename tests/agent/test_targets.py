@@ -5,8 +5,13 @@ import json
 from collections.abc import Callable
 from typing import cast
 
+import pytest
+
+from podium_agent import front as front_module
 from podium_agent.cdp import CdpConnection, Params
+from podium_agent.front import Front
 from podium_agent.targets import Target, Targets
+from support.fake_devtools import fake_devtools
 
 RESUME = "Runtime.runIfWaitingForDebugger"
 ATTACHED: Params = {"sessionId": "s", "targetInfo": {"targetId": "t", "type": "page", "url": "http://a.example/"}}
@@ -98,3 +103,33 @@ async def test_a_client_that_attaches_without_waiting_holds_nothing():
 def test_a_popup_that_cannot_reach_its_opener_runs_at_once():
     """Its renderer may come only with the navigation that waits."""
     assert attached(lambda *_: None, openerId="o", canAccessOpener=False).methods[-1] == "Runtime.runIfWaitingForDebugger"
+
+
+async def test_a_page_seen_through_its_tab_is_no_other_page_however_late(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(front_module, "LIMIT", 0.1)
+    async with fake_devtools() as devtools:
+        targets = Targets(devtools.connection)
+        front = Front(devtools.connection, targets, focus=None)
+        tab = {"targetId": "tab", "type": "tab", "url": "", "title": ""}
+
+        async def attach(_: Params) -> Params:
+            await devtools.tell("Target.attachedToTarget", sessionId="session-tab", targetInfo=tab, waitingForDebugger=False)
+            return {"sessionId": "session-tab"}
+
+        shown = tab | {"embedderData": {"tabActive": True}}
+        devtools.answers |= {"Target.getTargets": lambda _: {"targetInfos": [shown]}, "Target.attachToTarget": attach}
+        devtools.answers["Target.setAutoAttach"] = lambda _: None
+        for page in ("first", "second"):
+            await devtools.open_page(page)
+        await devtools.heard()
+        await front.page(None)
+        await devtools.heard()
+        assert devtools.of("Target.detachFromTarget")
+        before = targets.all
+        info = {"targetId": "first", "type": "page", "url": "about:blank", "title": ""}
+        await devtools.tell("Target.attachedToTarget", session="session-tab", sessionId="late", targetInfo=info)
+        await devtools.tell("Target.detachedFromTarget", session="session-tab", sessionId="late", targetId="first")
+        await devtools.tell("Target.detachedFromTarget", sessionId="session-tab", targetId="tab")
+        await devtools.heard()
+        assert targets.all == before
+        assert targets.tabs == {}

@@ -85,7 +85,7 @@ class Front:
             log.debug("tab_not_seen", extra={"error": str(error)})
             return None
         finally:
-            for session in self._targets.left_tabs():
+            for session in self._targets.tabs:  # one that came too late for the look before is among them
                 self._connection.post("Target.detachFromTarget", {"sessionId": session})
 
     async def _focused(self, pages: list[Target]) -> Target | None:

@@ -79,7 +79,7 @@ class Targets:
         self._recent: dict[str, None] = {}
         """Pages as they were last in front, the latest one at the end."""
         self.tabs: dict[str, str | None] = {}
-        """Sessions of ours with tabs, which are there for a moment only: the page in each."""
+        """Sessions of ours with tabs, until Chromium says that they are over, which is a moment: the page in each."""
         self.opening: asyncio.Task[None] | None = None
         """A blank page on its way, in place of the last one."""
         self.default_context: str | None = None
@@ -127,11 +127,6 @@ class Targets:
     def in_order(self, ids: Collection[str]) -> list[Target]:
         """Those pages, the one that was in front last at the end."""
         return [self._by_id[each] for each in self._recent if each in ids]
-
-    def left_tabs(self) -> list[str]:
-        """The sessions with tabs, to be detached from; none is known any more."""
-        left, self.tabs = list(self.tabs), {}
-        return left
 
     def in_default_context(self, target: Target) -> bool:
         """Whether it shares the session's own cookies, and not a context that a client made."""
@@ -218,6 +213,7 @@ class Targets:
                 post(method, params, target.session)
 
     def _detached(self, params: Params, _: str | None) -> None:
+        self.tabs.pop(params["sessionId"], None)
         target = self._by_session.pop(params["sessionId"], None)
         if target is None:
             return
