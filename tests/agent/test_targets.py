@@ -10,7 +10,7 @@ import pytest
 from podium_agent import front as front_module
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.front import Front
-from podium_agent.targets import Target, Targets
+from podium_agent.targets import Preparation, Target, Targets
 from support.fake_devtools import fake_devtools
 
 RESUME = "Runtime.runIfWaitingForDebugger"
@@ -43,9 +43,10 @@ def told(event: str, **params: object) -> bytes:
     return json.dumps({"method": f"Target.{event}", "params": params}).encode()
 
 
-def attached(listener: Callable[[Target, Posts], None], **info: object) -> Posts:
+def attached(listener: Callable[[Target, Posts], None], preparation: Preparation = lambda _: [], **info: object) -> Posts:
     posts = Posts()
     posts.targets = targets = Targets(cast(CdpConnection, posts))
+    targets.preparations.append(preparation)
     targets.opened.append(lambda target: listener(target, posts))
     try:
         posts.handlers["Target.attachedToTarget"]({**ATTACHED, "targetInfo": ATTACHED["targetInfo"] | info}, None)
@@ -65,6 +66,21 @@ def test_a_listener_that_fails_leaves_no_page_paused() -> None:
         raise ZeroDivisionError
 
     assert attached(fail).methods[-2:] == ["Runtime.runIfWaitingForDebugger", "failed"]
+
+
+def test_a_preparation_that_fails_leaves_no_page_paused() -> None:
+    def fail(_: Target) -> list[tuple[str, Params]]:
+        raise ZeroDivisionError
+
+    assert attached(lambda *_: None, fail).methods[-2:] == ["Runtime.runIfWaitingForDebugger", "failed"]
+
+
+def test_a_tab_shows_its_page_and_not_the_one_that_is_made_ready_beside_it() -> None:
+    posts = attached(lambda *_: None, type="tab")
+    for page, more in (("seen", {}), ("ready", {"subtype": "prerender"})):
+        info = {"targetId": page, "type": "page", "url": "http://a.example/"} | more
+        posts.handlers["Target.attachedToTarget"]({"sessionId": f"session-{page}", "targetInfo": info}, "s")
+    assert posts.targets.tabs == {"s": "seen"}
 
 
 async def popup_held_by(*clients: str) -> tuple[Posts, Targets]:

@@ -149,7 +149,8 @@ class Targets:
             self.tabs[params["sessionId"]] = None
             return
         if parent is not None and parent in self.tabs:
-            self.tabs[parent] = info["targetId"]
+            if info.get("subtype") != "prerender":  # a page beside the tab's own, which nobody sees
+                self.tabs[parent] = info["targetId"]
             return
         target = Target(
             id=info["targetId"],
@@ -170,12 +171,12 @@ class Targets:
             if self.default_context is None:
                 self.default_context = target.context
             self.activate(target)
-        self._prepare(target)
         try:
+            self._prepare(target)
             if not target.ours:
                 for listener in self.opened:
                     listener(target)
-        finally:  # last, so that what listeners ask of it is answered before its first script; a listener that fails stops no page
+        finally:  # last, so that what listeners ask of it is answered before its first script; one that fails stops no page
             self._let_go(target, reaches_opener=info.get("canAccessOpener", False))
 
     def _let_go(self, target: Target, *, reaches_opener: bool) -> None:
