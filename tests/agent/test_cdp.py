@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.errors import CdpClosed, CdpError, CdpTimeout
 from podium_protocol.errors import AgentErrorCode
+from support.fake_devtools import fake_devtools
 
 Answering = Callable[[ServerConnection], Awaitable[None]]
 
@@ -210,6 +211,39 @@ async def test_a_handler_that_fails_does_not_stop_the_others(caplog: pytest.LogC
     assert seen == ["second"]
     own = [record.message for record in caplog.records if record.name == "podium_agent.cdp"]
     assert own == ["event_handler_failed"]
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+UNREADABLE = {
+    "no JSON": "what?",
+    "no message": "7",
+    "an event without parameters": '{"method":"An.event"}',
+    "an event without a name": '{"params":{}}',
+    "nested too deep": f'{{"method":"An.event","params":{DEEP}}}',
+    "half a pair, nested too deep": '{"method":"An.event","params":' + '{"a":' * 900 + r'"\ud800"' + "}" * 901,
+}
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE.keys())
+async def test_what_cannot_be_read_is_left_out(text: str):
+    async with fake_devtools() as devtools:
+        devtools.connection.on("An.event", lambda *_: None)
+        await devtools.send(text)
+        assert await devtools.connection.command("A.b") == {}
+
+
+async def test_an_answer_that_cannot_be_read_fails_its_command_at_once():
+    async with fake_devtools() as devtools:
+
+        async def answer(_: Params) -> None:
+            await devtools.send(f'{{"id":{devtools.asked[-1]["id"]},"result":{DEEP}}}')
+
+        devtools.answers |= {"Deep.one": answer, "Deep.other": answer}
+        with pytest.raises(CdpError, match="cannot be read"):
+            await devtools.connection.command("Deep.one")
+        after: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        devtools.connection.post("Deep.other", after=lambda: after.set_result(None))
+        await after
 
 
 async def test_commands_posted_in_a_row_leave_in_that_order_before_anything_else():

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
@@ -33,6 +34,9 @@ EventHandler = Callable[[Params, str | None], None]
 COMMAND_LIMIT: Final = 10.0
 _EVENT: Final = b'{"method":"'
 """How Chromium begins an event; its name follows."""
+_ANSWER: Final = re.compile(rb'\{"id":\s*(\d{1,18})\b')
+_HALF: Final = re.compile(rb"\\u[dD]")
+"""What a message has in it that may hold half a surrogate pair."""
 MAX_MESSAGE: Final = 256 << 20
 _EXACT: Final = "DOMStorage."
 """Answers and events whose strings are the page's own, with halves of surrogate pairs where it has such."""
@@ -162,8 +166,7 @@ class CdpConnection(asyncio.Protocol):
                 self._fragments.append(bytes(event.data))
                 if event.fin:
                     message, self._fragments = b"".join(self._fragments), []
-                    if self._concerns(message):
-                        self._receive(self._parse(message))
+                    self._hear(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whatever waits."""
@@ -186,6 +189,16 @@ class CdpConnection(asyncio.Protocol):
         else:
             self._opened.set_result(None)
 
+    def _hear(self, message: bytes) -> None:
+        try:
+            if self._concerns(message):
+                self._receive(self._parse(message))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            # What cannot be read, such as what a page has nested too deep, must not end the session.
+            log.warning("message_not_understood", extra={"begins": repr(message[:60]), "error": type(error).__name__})
+            if (answer := _ANSWER.match(message)) is not None:
+                self._answer({"id": int(answer[1]), "error": {"message": "its answer cannot be read"}})
+
     def _concerns(self, message: bytes) -> bool:
         # A third of what a busy page tells is heard by nobody, and reading its name costs a tenth of reading it.
         if not message.startswith(_EVENT):
@@ -200,7 +213,7 @@ class CdpConnection(asyncio.Protocol):
             parsed = json.loads(message)
             waiting = self._thens.get(parsed.get("id")) or self._answers.get(parsed.get("id")) or ("",)
             # What a page stores is kept unit for unit: packed data is made of such halves.
-            exact = parsed.get("method", waiting[0]).startswith(_EXACT)
+            exact = parsed.get("method", waiting[0]).startswith(_EXACT) or _HALF.search(message) is None
             return cast(Params, parsed if exact else _whole(parsed))
 
     def _receive(self, message: Params) -> None:
