@@ -86,14 +86,15 @@ class Hands:
             elif (keycode := self._of(viewer).keys.pop(key.keysym, None)) is not None:
                 self._release(keycode)
 
-    def pointer(self, viewer: Hashable, at: Pointer) -> None:
-        """Move, then press and release what differs. Wheel steps are buttons 4 to 7."""
+    async def pointer(self, viewer: Hashable, at: Pointer) -> None:
+        """Move, then press and release what differs. Wheel steps are buttons 4 to 7. Raises `X11Error`."""
         self._fake(_MOTION, 0, at.x, at.y)
         held = self._of(viewer)
         for bit in range(8):
             if (at.buttons ^ held.buttons) & 1 << bit:
                 self._fake(_BUTTON_PRESS if at.buttons & 1 << bit else _BUTTON_RELEASE, bit + 1)
         held.buttons = at.buttons
+        await self._x.drain()
 
     def gone(self, viewer: Hashable) -> None:
         """A viewer left: nothing stays down."""

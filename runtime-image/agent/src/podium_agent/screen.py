@@ -7,6 +7,7 @@ clipboard do not go through it: it types some twenty letters that are not on its
 
 import asyncio
 import contextlib
+import logging
 import shutil
 import struct
 from collections.abc import AsyncIterator, Callable, Hashable
@@ -28,6 +29,8 @@ from podium_system.processes import as_child
 from podium_system.shared_memory import release_shared_memory
 
 __all__ = ["Desk", "Screen"]
+
+log = logging.getLogger(__name__)
 
 START_LIMIT: Final = 20.0
 """Seconds; 0.15 are usual, and who looks waits for nothing else. A machine with much other work has needed more than 5."""
@@ -76,6 +79,8 @@ class Desk:
             asyncio.create_task(desk.clipboard.run(), name="clipboard"),
             asyncio.create_task(desk._keep_whole(), name="windows"),
         ]
+        for task in desk._tasks:
+            task.add_done_callback(desk._task_done)
         return desk
 
     @property
@@ -83,10 +88,15 @@ class Desk:
         """Whether X has ended the connection."""
         return self._x.closed
 
-    def point(self, viewer: Hashable, at: Pointer) -> None:
-        """Point at a place of the picture."""
+    async def point(self, viewer: Hashable, at: Pointer) -> None:
+        """Point at a place of the picture. Raises `X11Error`."""
         left, top = self.shown[:2] if self.shown is not None else (0, 0)
-        self.hands.pointer(viewer, Pointer(at.x + left, at.y + top, at.buttons))
+        await self.hands.pointer(viewer, Pointer(at.x + left, at.y + top, at.buttons))
+
+    def _task_done(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("desk_task_failed", extra={"task": task.get_name(), "error": repr(error)})
+        self._x.close()  # viewers end by that, and the next one gets a whole desk
 
     async def close(self) -> None:
         """End the connection."""
@@ -151,10 +161,10 @@ class Screen:
         if self._display is None:
             raise AgentError(AgentErrorCode.NO_SCREEN, "the browser is headless: there is no screen to watch")
         async with self._lock:
+            desk = await self._reached(self._display)  # if it fails, a server without viewers ends as before
             if self._ending is not None:
                 self._ending.cancel()
                 self._ending = None
-            desk = await self._reached(self._display)
             if self._process is None or self._process.returncode is not None:
                 try:
                     self._process = await self._start(self._display, desk)
@@ -180,28 +190,33 @@ class Screen:
         self.stopped = True
         if self._ending is not None:
             self._ending.cancel()
-        self._terminate()
-        if self._process is not None:
-            await self._process.wait()
+        process = self._terminate()
+        if process is not None:
+            await process.wait()
         if self._desk is not None:
             await self._desk.close()
 
-    def _terminate(self) -> None:
+    def _terminate(self) -> asyncio.subprocess.Process | None:
+        self._ending = None
         self._viewports.watch(watched=False)
         if self._desk is not None:
             self._desk.shown = None
-        if self._process is not None and self._process.returncode is None:
-            release_shared_memory(self._process.pid)
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()  # it has nothing to save
+        process, self._process = self._process, None  # one that is dying is nobody's server any more
+        if process is not None:
+            _kill(process)
+        return process
 
     async def _reached(self, display: Display) -> Desk:
         if self._desk is None or self._desk.closed:
             try:
-                self._desk = await Desk.reach(display, str(self._folder.vnc_socket))
-                self._desk.on_shown = self.answered  # another picture is in other memory
+                desk = await Desk.reach(display, str(self._folder.vnc_socket))
             except X11Error as error:
                 raise AgentError(AgentErrorCode.NO_SCREEN, str(error)) from error
+            desk.on_shown = self.answered  # another picture is in other memory
+            old, self._desk = self._desk, desk
+            if old is not None:
+                desk.shown = old.shown
+                await old.close()
         return self._desk
 
     async def _start(self, display: Display, desk: Desk) -> asyncio.subprocess.Process:
@@ -228,9 +243,11 @@ class Screen:
         try:
             async with asyncio.timeout(START_LIMIT):
                 await self._listening(process)
-        except TimeoutError as error:
-            process.kill()
-            raise AgentError(AgentErrorCode.NO_SCREEN, f"x11vnc did not start within {START_LIMIT:.0f} s") from error
+        except BaseException as error:  # cancellation too: what was started is not left behind
+            _kill(process)
+            if isinstance(error, TimeoutError):
+                raise AgentError(AgentErrorCode.NO_SCREEN, f"x11vnc did not start within {START_LIMIT:.0f} s") from error
+            raise
         finally:
             # Released while it lives, so that nothing is left whoever is killed first: it, us or the gateway.
             release_shared_memory(process.pid)
@@ -245,6 +262,13 @@ class Screen:
             if process.returncode is not None:
                 raise AgentError(AgentErrorCode.NO_SCREEN, f"x11vnc ended at once with exit code {process.returncode}")
             await asyncio.sleep(0.02)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        release_shared_memory(process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()  # it has nothing to save
 
 
 def geometry(area: Area) -> str:

@@ -92,7 +92,7 @@ async def _up(websocket: WebSocket, writer: asyncio.StreamWriter, desk: Desk) ->
                     case Key():
                         await desk.hands.key(websocket, part)
                     case Pointer():
-                        desk.point(websocket, part)
+                        await desk.point(websocket, part)
                     case CutText():
                         desk.clipboard.paste(part.text)
                     case _:

@@ -6,11 +6,14 @@ exist block the loop.
 
 import asyncio
 import contextlib
+import logging
 import struct
 from collections.abc import Callable
 from typing import Final
 
 __all__ = ["CURRENT_TIME", "X11", "X11Error", "padded"]
+
+log = logging.getLogger(__name__)
 
 CURRENT_TIME: Final = 0
 ANSWER_LIMIT: Final = 10.0
@@ -98,9 +101,11 @@ class X11:
             self._waiting.pop(number, None)
 
     async def drain(self) -> None:
-        """Wait until the server keeps up."""
+        """Wait until the server keeps up. Raises `X11Error` when it is gone."""
         with contextlib.suppress(OSError):
             await self._writer.drain()
+        if self.closed:
+            raise X11Error("the connection to the X server is closed")
 
     async def atom(self, name: str) -> int:
         """The number of a name."""
@@ -143,8 +148,11 @@ class X11:
                     self._answer(message)
         except (OSError, asyncio.IncompleteReadError):
             pass
-        self._writer.close()
-        self._lost()
+        except Exception:  # nobody reads on, so the connection is over
+            log.exception("x11_event_failed")
+        finally:
+            self._writer.close()
+            self._lost()
 
     def _answer(self, message: bytes) -> None:
         waiting = self._waiting.get(int.from_bytes(message[2:4], "little"))
