@@ -45,11 +45,6 @@ class Keymap:
             if not any(row):
                 self._bound[keycode] = 0
 
-    @property
-    def spare(self) -> int:
-        """How many keycodes there are for other letters."""
-        return len(self._bound)
-
     def stroke(self, keysym: int, *, shift: bool, chord: bool, held: Collection[int]) -> Stroke | None:
         """How to press `keysym` while `shift` is held or not; none if it has no effect.
 

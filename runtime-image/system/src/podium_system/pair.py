@@ -108,7 +108,7 @@ class Pair:
     `done` resolves with the `SpliceStats`. `close()` first flushes what is queued, `abort()` does not.
     """
 
-    __slots__ = ("_fins", "_loop", "_on_client_lost", "_reason", "_timer", "client", "client_transport", "done", "upstream")
+    __slots__ = ("_fins", "_loop", "_on_client_lost", "_reason", "_timer", "client", "done", "upstream")
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ import contextlib
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
-from podium_agent.errors import AgentError, CdpError, CdpTimeout
+from podium_agent.errors import AgentError, CdpError
 from podium_agent.operations.documents import WITHIN, replaced
 from podium_agent.operations.pages import AGAIN, Page, Pages
 from podium_agent.targets import Target, Targets
@@ -183,7 +183,7 @@ class Navigator:
             if "invalid URL" in error.message:
                 raise AgentError(AgentErrorCode.INVALID_REQUEST, f"{shown_url(url)!r} is not a URL") from error
             raise
-        except (CdpTimeout, asyncio.CancelledError):
+        except asyncio.CancelledError:
             # No answer to show. Until this is over, the page that is still there answers nothing.
             page.post("Page.stopLoading", {})
             raise
