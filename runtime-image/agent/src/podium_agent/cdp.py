@@ -31,7 +31,8 @@ Params = dict[str, Any]
 EventHandler = Callable[[Params, str | None], None]
 """Called with an event's params and the session it came from (none for the browser's own)."""
 
-COMMAND_LIMIT: Final = 10.0
+COMMAND_LIMIT: Final = 30.0
+"""Seconds; far above what any takes. A browser that hangs is noticed otherwise, and one that waits for a core is only slow."""
 _EVENT: Final = b'{"method":"'
 """How Chromium begins an event; its name follows."""
 _ANSWER: Final = re.compile(rb'\{"id":\s*(\d{1,18})\b')
