@@ -20,7 +20,7 @@ __all__ = ["database_url", "databases", "postgres"]
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What needs the cluster comes last, so that nothing else runs beside one. It may take its time to come up.
 
-    A test that looks at processes of this machine runs on the local target only.
+    A test that looks at processes of this machine, or at what is the agent's work alone, runs on the local target only.
     """
     here = [item for item in items if not (item.get_closest_marker("local") and item.get_closest_marker("cluster"))]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(here)])

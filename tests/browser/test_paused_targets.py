@@ -13,7 +13,7 @@ from support.records import end_session
 from support.target import Target
 from support.waiting import eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(360)]
+pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(360)]
 
 FIRST: Final = "<script>var first = [navigator.userAgent, window.injected]</script>"
 Kind = Callable[[PausingClient, Echo], Awaitable[Any]]

@@ -13,7 +13,7 @@ from support.podium import Podium
 from support.popups import Echo, opened, running_echo
 from support.target import Target
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(360)]
+pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(360)]
 
 BEHAVIORS: Final = Behaviors()
 gives = BEHAVIORS.gives

@@ -12,7 +12,7 @@ from support.podium import Podium
 from support.popups import NAME, PASSWORD, Echo, opened, running_echo
 from support.target import Target
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(360)]
+pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(360)]
 
 AGENT: Final = "Podium/1 (a test)"
 BEHAVIORS: Final = Behaviors()
