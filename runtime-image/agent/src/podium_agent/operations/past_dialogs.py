@@ -28,9 +28,11 @@ async def past_dialogs(operation: Operation, wanted: BaseModel, dialogs: Dialogs
     Raises `AgentError`; DIALOG_OPEN for a dialog that a client attends, that what was done has led to, or that is one of too many.
     """
     clock = asyncio.get_running_loop().time
-    end = clock() + getattr(wanted, "timeout", LIMIT)
+    begun_at = clock()
+    end = begun_at + getattr(wanted, "timeout", LIMIT)
     # Half of the time that is left is the operation's, whatever the dialogs take.
     declined = await dialogs.decline(until=(clock() + end) / 2)
+    spent = clock() - begun_at
     if declined:
         wanted = _within(wanted, end - clock())
     while True:
@@ -39,6 +41,9 @@ async def past_dialogs(operation: Operation, wanted: BaseModel, dialogs: Dialogs
         except AgentError as error:
             # What only reads can be done again, and so can what had not begun.
             begun = error.details.get("begun", isinstance(wanted, Action | Navigate))
+            if declined and error.code is AgentErrorCode.TIMEOUT:
+                took = f"{error.message}; the dialogs in its way had taken {spent:.1f} s before"
+                raise AgentError(error.code, took, **error.details) from error
             left = MOST - len(declined)
             if begun or left <= 0 or clock() >= end:
                 raise
@@ -48,6 +53,7 @@ async def past_dialogs(operation: Operation, wanted: BaseModel, dialogs: Dialogs
             elif error.code is not AgentErrorCode.DIALOG_OPEN or not (more := await dialogs.decline(until=until, most=left)):
                 raise
             declined += more
+            spent = clock() - begun_at
             wanted = _within(wanted, end - clock())
 
 
