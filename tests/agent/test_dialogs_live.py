@@ -121,6 +121,24 @@ CALLS: dict[str, BaseModel] = {
 }
 
 
+async def test_a_dialog_that_goes_with_its_script_is_in_nobodys_way(agent: Agent, site: Inline):
+    """A navigation ends the script of a page that hangs, and Chromium says nothing of the dialog that it showed."""
+    page = (await agent.navigate(site.page("<button>b</button><script>again = true</script>"), new_tab=True)).page
+    await shows(agent, page, "while (again) alert('again')", count=2)
+    for _ in range(3):
+        await agent.call("POST", "/operations/navigate", Navigate(url=site.page("there"), page=page, timeout=3))
+    other = (await agent.navigate(site.page("<button>b</button>"), new_tab=True)).page
+    await eventually(lambda: nothing_declined(agent, other), what="a call that meets no dialog")
+    for each in (page, other):
+        await close(agent, each)
+
+
+async def nothing_declined(agent: Agent, page: str) -> bool:
+    answer = await agent.call("POST", "/operations/action", Action(kind="click", target="button", page=page))
+    assert answer.status_code == 200, answer.text
+    return not dismissed(answer)
+
+
 async def test_odd_words_of_a_dialog_are_told(agent: Agent, site: Inline):
     page = (await agent.navigate(site.page("<button>b</button>"), new_tab=True)).page
     await shows(agent, page, "alert('\\x7f\\r\\nX: \\ud800 \U0001f600'.repeat(40))")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from podium_agent.cdp import CdpConnection, Params
-from podium_agent.errors import AgentError
+from podium_agent.errors import AgentError, CdpError, CdpTimeout
 from podium_agent.outbox import Outbox
 from podium_agent.targets import Target, Targets
 from podium_protocol.events import EventType
@@ -102,7 +102,10 @@ class Dialogs:
             target_id, dialog = next((each for each in self._open.items() if each[1] not in stuck), ("", None))
             if dialog is None:
                 break
-            self._answer(dialog)
+            if not await self._answered(dialog, limit=min(TURN, until - clock())):
+                if self._open.get(target_id) is dialog:
+                    self._gone(target_id)
+                continue
             declined.append(dialog.told.model_copy(update={"text": dialog.told.text[:MAX_TOLD]}))
             try:
                 async with asyncio.timeout_at(min(clock() + TURN, until)):
@@ -175,6 +178,18 @@ class Dialogs:
 
     def _answer(self, dialog: _Dialog) -> None:
         self._connection.post("Page.handleJavaScriptDialog", {"accept": dialog.leaving}, dialog.session)
+
+    async def _answered(self, dialog: _Dialog, *, limit: float) -> bool:
+        """False where there is no such dialog: one whose script is ended from outside goes without a word."""
+        answer = {"accept": dialog.leaving}
+        try:
+            await self._connection.command("Page.handleJavaScriptDialog", answer, session=dialog.session, limit=limit)
+        except CdpError as error:
+            log.info("dialog_gone", extra={"error": str(error)})
+            return False
+        except CdpTimeout:
+            pass  # as long as that is what it shows
+        return True
 
     def _closed(self, _: Params, session: str | None) -> None:
         target = self._targets.of_session(session)
