@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
-from podium_agent.errors import AgentError
+from podium_agent.errors import AgentError, CdpTimeout
 from podium_agent.settings import SCREEN
 from podium_agent.targets import Target, Targets
 
@@ -95,11 +95,14 @@ class Viewports:
                 for number, known in list(self._enlarged.items()):
                     if self._targets.page(known.page) is None:
                         await self._tried(self._restore(number))
+                        self._enlarged.pop(number, None)  # the window may have gone, too
 
     async def _tried(self, change: Awaitable[object]) -> None:
         try:
             await change
-        except AgentError as error:  # the page closes, has crashed or is busy, or there is no window any more
+        except CdpTimeout:
+            self._changed.set()  # a machine with much other work: once more
+        except AgentError as error:  # the page closes or has crashed, or there is no window any more
             log.info("viewport_not_seen", extra={"error": str(error)})
 
     async def _fit(self, page: Target) -> None:
@@ -127,8 +130,9 @@ class Viewports:
         return enlarged(size, bounds, bars=POPUP_BAR if answer["result"].get("value") is False else BARS)
 
     async def _restore(self, number: int) -> Params:
-        before = self._enlarged.pop(number).before
+        before = self._enlarged[number].before
         await self._set(number, before)
+        self._enlarged.pop(number, None)
         return before
 
     async def _set(self, window: int, bounds: Params) -> None:

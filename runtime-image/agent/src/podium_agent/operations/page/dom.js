@@ -72,6 +72,7 @@ const scrollingIn = getter(Document.prototype, 'scrollingElement');
 const visibilityOf = getter(Document.prototype, 'visibilityState');
 const pointIn = (root, x, y) => (typeOf(root) === Node.DOCUMENT_NODE ? pointInDocument(root, x, y) : root.elementFromPoint(x, y));
 const pointInDocument = method(Document.prototype, 'elementFromPoint');
+const timelineOf = getter(Document.prototype, 'timeline');
 const titleOf = getter(Document.prototype, 'title');
 const walkerOf = method(Document.prototype, 'createTreeWalker');
 const elementOf = getter(Document.prototype, 'documentElement');

@@ -116,6 +116,7 @@ async function ready(target, { limit, spent = 0, hit = true, enabled = true, rev
     let box = null;
     let starts = false;
     let courses = null;
+    let moment = null;
     const seen = tagOf(el) === 'area' ? pictureWith(el) : el;
     if (!seen || !visible(seen)) why = 'is not visible';
     else if (enabled && disabled(el)) why = 'is disabled';
@@ -129,7 +130,10 @@ async function ready(target, { limit, spent = 0, hit = true, enabled = true, rev
       const animations = animationsOf(seen);
       starts = starting(animations);
       courses = coursesOf(animations);
-      if (starts || !last || last.el !== el || SIDES.some((side) => last[side] !== box[side]) || !kept(last.courses, courses)) why = 'is still moving';
+      // Two looks at the same moment of what moves say nothing: a machine that stalls draws two frames of one.
+      moment = animations.length ? timelineOf(documentOf(seen)).currentTime : null;
+      const again = moment !== null && last?.moment === moment;
+      if (starts || again || !last || last.el !== el || SIDES.some((side) => last[side] !== box[side]) || !kept(last.courses, courses)) why = 'is still moving';
       else if (!hit) return { el };
       else {
         let cover = null;
@@ -147,7 +151,7 @@ async function ready(target, { limit, spent = 0, hit = true, enabled = true, rev
       if (why === 'is not visible' && seen) why += ` (${unseen(seen)})`;
       throw new Refusal('element_not_usable', `${describe(el)} ${why}, after ${((spent + limit) / 1000).toFixed(1)} s of waiting`);
     }
-    last = box && !starts ? { el, courses, ...box } : null;
+    last = box && !starts ? { el, courses, moment, ...box } : null;
     await frame();
   }
 }
