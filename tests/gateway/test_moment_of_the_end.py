@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from podium_gateway.errors import BrowserGone, PodiumError, SessionEnded, SessionNotFound
+from podium_gateway.errors import BrowserGone, BrowserTimeout, PodiumError, SessionEnded, SessionNotFound
+from podium_gateway.sessions import core
 from podium_gateway.sessions.catalog import LiveSession
 from podium_gateway.sessions.lifecycle import Status
 from podium_gateway.sessions.wishes import Wish
@@ -35,6 +36,29 @@ def refusal(reason: EndReason) -> PodiumError:
 def ending(rig: Rig, live: LiveSession, reason: EndReason) -> None:
     """The agent has decided, and the gateway has not heard of it."""
     rig.agent(live).refuse = refusal(reason)
+
+
+async def test_an_agent_that_says_that_it_ends_and_does_not_is_ended_by_its_owner(rig: Rig) -> None:
+    live = await rig.running(await rig.caller())
+    ending(rig, live, EndReason.IDLE_TIMEOUT)
+    with pytest.raises(SessionEnded):
+        await rig.gateway.sessions.ping(live)
+    assert rig.place.ends == []
+    with pytest.raises(SessionNotFound):
+        await rig.gateway.sessions.end(live)
+    assert rig.place.ends == [(live.key, EndReason.IDLE_TIMEOUT)]
+
+
+@pytest.mark.parametrize("fault", [BrowserGone("not now"), BrowserTimeout("not yet")], ids=["gone", "late"])
+async def test_creating_a_session_whose_agent_does_not_answer_now_gives_it(
+    fault: PodiumError, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core, "NEWS", 0.0)
+    alice = await rig.caller()
+    live = await rig.running(alice)
+    rig.agent(live).refuse = fault
+    assert await rig.gateway.sessions.create(alice, Wish(), session_id="shop") is live
+    assert live.life.status is Status.RUNNING
 
 
 @pytest.mark.parametrize("reason", ENDS)

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from podium_gateway.serve import Stopped, _unless
 from podium_gateway.stopping import Stopping, stopping_on_signals
 
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
@@ -55,3 +56,27 @@ async def test_an_interrupt_is_heard_in_the_background_of_a_script_too() -> None
                 await stopping.asked.wait()
     finally:
         signal.signal(INT, before)
+
+
+async def test_a_wish_to_stop_ends_what_a_start_waits_for() -> None:
+    stop, begun = asyncio.Event(), asyncio.Event()
+
+    async def start() -> None:
+        async with _unless(stop):
+            begun.set()
+            await asyncio.Event().wait()
+
+    starting = asyncio.create_task(start())
+    await begun.wait()
+    stop.set()
+    with pytest.raises(Stopped):
+        await asyncio.wait_for(starting, 10)
+
+
+async def test_a_start_that_nobody_stops_goes_on_and_fails_as_itself() -> None:
+    stop = asyncio.Event()
+    async with _unless(stop):
+        pass
+    with pytest.raises(TimeoutError, match="its own"):
+        async with _unless(stop):
+            raise TimeoutError("its own")

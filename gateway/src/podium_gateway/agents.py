@@ -42,8 +42,8 @@ _Answer = TypeVar("_Answer", bound=BaseModel)
 MARGIN: Final = 5.0
 """Seconds beyond an operation's own limit before we stop waiting for the agent's word on it."""
 RESTORE: Final = 50.0
-"""Seconds more for an attach: the local storage of 3 origins took 0.3 s, and a state may hold hundreds. Fifty browsers that
-start at once on two cores have needed more than 10 s for what takes 0.1 s."""
+"""Seconds more for an attach: the local storage of 3 origins took 0.3 s, and a state may hold hundreds. A browser
+that waited for a core has needed more than 10 s for what takes 0.1 s."""
 SAVE_LIMIT: Final = 5.0
 """Seconds for a saved state to be read, sent and stored: 0.5 s with a megabyte of storage."""
 MAX_ANSWER: Final = 64 << 20

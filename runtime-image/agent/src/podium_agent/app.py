@@ -27,9 +27,9 @@ __all__ = ["build"]
 log = logging.getLogger(__name__)
 
 MAX_BODY = 64 << 20
+"""Bytes of one request: a saved state with much storage is the largest."""
 DIALOGS_LIMIT = 32 << 10
 """Bytes of the header about dialogs; the gateway takes twice as much of all headers."""
-"""Bytes of one request: a saved state with much storage is the largest."""
 
 M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[Request, bytes], Awaitable[Response]]

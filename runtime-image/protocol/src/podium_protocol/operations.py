@@ -58,7 +58,10 @@ _SHORTER: Final = (300, 100, 30, 10)
 
 
 def dialogs_header(dialogs: Sequence[DismissedDialog], *, limit: int) -> str:
-    """Them as JSON in printable ASCII, of `limit` bytes at most, or nearly: what they said is cut as far as that needs."""
+    """Them as JSON in printable ASCII, of `limit` bytes at most: what they said is cut as far as that needs, down to 10 characters.
+
+    Twenty dialogs, which are the most that one call declines, fit into 4 KiB.
+    """
     header = ""
     for most in _SHORTER:
         told = [one if len(one.text) <= most else one.model_copy(update={"text": f"{one.text[:most]}…"}) for one in dialogs]

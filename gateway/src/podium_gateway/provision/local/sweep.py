@@ -75,7 +75,8 @@ def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> int:
         if time.monotonic() > deadline:
             break
         time.sleep(0.02)
-    # Not only the one that the agent has noted: an agent killed while it starts has not noted any. A user of our own may have more.
+    # An agent that is killed while it starts has not noted its display. All that a session's own user has are the session's; our
+    # own user may have others.
     for display in {paths.display(), *(displays_of(uid) if uid is not None else ())}:
         if display is not None:
             remove_display(display)

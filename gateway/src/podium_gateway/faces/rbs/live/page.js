@@ -9,7 +9,7 @@ const clip = document.getElementById("text");
 const note = document.getElementById("note");
 
 const WAITS = [0.5, 1, 2, 4, 8, 8]; // seconds before each further try
-const LASTING = 5000; // milliseconds
+const LASTING = 5000; // milliseconds after which a connection counts as one that worked, and the tries begin anew
 const MAX_TEXT = 1 << 20; // bytes of UTF-8 that the browser's clipboard takes
 const CONTROL = 0xffe3;
 const RETURN = 0xff0d;
