@@ -47,6 +47,12 @@ def test_fields_whose_name_says_secret_are_not_printed():
     assert set(names) <= set(line), "the field is there, its value is not"
 
 
+@pytest.mark.parametrize("name", ["aiosqlite", "asyncpg", "sqlalchemy.engine", "httpcore.http11", "kubernetes.aio.client.rest"])
+def test_what_drivers_and_clients_say_at_debug_is_not_heard(name: str):
+    body = f"logs.configure('debug'); logging.getLogger({name!r}).debug('SELECT hunter2'); log.debug('ours')"
+    assert [line["event"] for line in logged(body)] == ["ours"]
+
+
 @pytest.mark.parametrize(
     ("said", "printed"),
     [

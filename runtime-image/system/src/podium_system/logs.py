@@ -18,6 +18,10 @@ _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "
 # proportion to the text, which may be a page's: no match begins anew within what another has read.
 _URL: Final = re.compile(r"([a-z0-9+.\-]:[/\\]{2,})(?:[^\s/\\?#]*@)?([^\s?#\"'<>]*)(?:[?#][^\s\"'<>]*)?", re.IGNORECASE)
 _DATA_URL: Final = re.compile(r"(\bdata:(?:(?!\bdata:)[^\s,])*),[^\s\"'<>]*", re.IGNORECASE)
+_DRIVERS: Final = ("aiosqlite", "asyncpg", "sqlalchemy")
+_CLIENTS: Final = ("aiohttp", "httpcore", "httpx", "kubernetes")
+_NOISY: Final = (*_DRIVERS, *_CLIENTS, "alembic", "asyncio", "trafilatura", "uvicorn", "websockets")
+"""Libraries that are heard from WARNING on: below it drivers tell statements with their values, and clients whole answers."""
 _SECRET: Final = ("token", "secret", "password", "authorization", "api_key", "cookie")
 
 
@@ -58,5 +62,5 @@ def configure(level: str) -> None:
     handler.setFormatter(_JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn.error").addFilter(_NotADenial())
-    for noisy in ("httpx", "httpcore", "websockets", "uvicorn", "alembic", "asyncio"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
