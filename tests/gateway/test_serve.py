@@ -56,6 +56,14 @@ async def test_the_printed_lines_work_as_they_stand(podium: LocalPodium) -> None
     assert podium.api_key not in podium.log.read_text()
 
 
+@pytest.mark.local
+async def test_a_head_that_is_too_large_is_refused_in_the_apis_words(podium: Podium) -> None:
+    answer = await podium.http.get("/api/sessions", headers={"x-long": "a" * 70_000})
+    assert (answer.status_code, answer.json()["code"]) == (431, "invalid_request")
+    assert "at most 65536 bytes" in answer.json()["detail"]
+    assert (await podium.http.get("/api/sessions")).status_code == 200
+
+
 async def test_a_revoked_key_is_refused_at_once_and_its_tunnels_close(podium: Podium) -> None:
     added = podium.command("users", "add", f"bob-{time.time_ns()}").splitlines()
     key_id, key = added[-2].removeprefix("key "), added[-1]

@@ -11,7 +11,10 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from podium_system.bounds import Bounds, bounded
 from podium_system.splice import SpliceProtocol
+
+BOUNDS = Bounds(connections=1000)
 
 
 class _Server(uvicorn.Server):
@@ -39,14 +42,25 @@ class Serving:
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, *, path: Path | None = None, grace: int = 1, listening: list[socket.socket] | None = None
+    app: ASGIApp,
+    *,
+    path: Path | None = None,
+    grace: int = 1,
+    listening: list[socket.socket] | None = None,
+    bounds: Bounds = BOUNDS,
 ) -> AsyncIterator[Serving]:
-    """Serve `app` with the splice protocol until the block ends; open connections have `grace` seconds then."""
+    """Serve `app` as gateway and agent do until the block ends; open connections have `grace` seconds then."""
     if listening is None:
         listening = [socket.create_server(("127.0.0.1", 0)) if path is None else _unix(path)]
     port = listening[0].getsockname()[1] if path is None else 0
     config = uvicorn.Config(
-        app, ws=SpliceProtocol, http="httptools", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=grace
+        app,
+        ws=SpliceProtocol,
+        http=bounded(bounds, words=lambda code, sentence: {"code": code, "message": sentence}),
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=grace,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=listening), name="test-server")

@@ -32,6 +32,8 @@ from podium_gateway.settings import Settings
 from podium_gateway.stopping import Stopping, stopping_on_signals
 from podium_gateway.store.database import Database
 from podium_gateway.tasks import Tasks
+from podium_system.bounds import Bounds, bounded
+from podium_system.descriptors import descriptors
 from podium_system.logs import configure
 from podium_system.splice import SpliceProtocol
 
@@ -45,6 +47,12 @@ LOG_LIMIT: Final = 5.0
 """Seconds for what operations left to be stored; sessions have waited for their own before they ended."""
 ANSWERS: Final = 2
 """Seconds that open requests and tunnels may still take when the servers stop."""
+DESCRIPTORS: Final = 16384
+"""Files and sockets to ask the system for; many give 1,024 unless asked."""
+OWN: Final = 256
+"""Descriptors for the database, objects, agents' pipes and kept connections to agents."""
+CONNECTIONS: Final = 4096
+"""To each of the two servers, as far as descriptors last: a client's tunnel takes two, a report one."""
 
 
 class Stopped(Exception):
@@ -62,9 +70,10 @@ def run(settings: Settings, environ: Mapping[str, str]) -> None:
     """Serve until a signal says stop; the next one hurries. Exits with a sentence when it cannot serve."""
     configure(settings.log_level)
     prepare_home(settings.home)
+    bounds = Bounds(connections=min(CONNECTIONS, max(1, (descriptors(most=DESCRIPTORS) - OWN) // 4)))
     try:
         with hold_home(settings.home), _listen(settings) as listener:
-            status = uvloop.run(_serve(settings, environ, listener))
+            status = uvloop.run(_serve(settings, environ, listener, bounds))
     except (HomeInUse, PermissionError, SettingsError) as error:
         sys.exit(f"podium: {error}")
     sys.exit(status)
@@ -78,7 +87,7 @@ def _listen(settings: Settings) -> socket.socket:
         sys.exit(f"podium: cannot listen on {settings.host} port {settings.port}: {error.strerror}; set PORT to another")
 
 
-async def _serve(settings: Settings, environ: Mapping[str, str], listener: socket.socket) -> int:
+async def _serve(settings: Settings, environ: Mapping[str, str], listener: socket.socket, bounds: Bounds) -> int:
     with stopping_on_signals() as stopping:
         async with AsyncExitStack() as opened:
             try:
@@ -93,11 +102,13 @@ async def _serve(settings: Settings, environ: Mapping[str, str], listener: socke
                 log.info("stopped_while_starting")
                 return stopping.status
             with placement.listen() as inside:
-                async with _serving(gateway.internal, inside, name="internal"), Tasks("gateway") as tasks:
+                reports = bounded(bounds, words=_to_agents)
+                async with _serving(gateway.internal, inside, name="internal", http=reports), Tasks("gateway") as tasks:
                     tasks.start(gateway.tunnels.watch_keys(gateway.accounts.revoked_among), name="revoked-keys")
                     tasks.start(gateway.strays.watch(), name="strays")
                     tasks.start(_hurry(stopping, placement.provisioner), name="hurry")
-                    async with _serving(gateway.public, listener, name="public") as server:
+                    public = bounded(bounds, words=_to_callers)
+                    async with _serving(gateway.public, listener, name="public", http=public) as server:
                         sys.stdout.write(told)
                         sys.stdout.flush()
                         where = {"host": settings.host, "port": listener.getsockname()[1]}
@@ -168,13 +179,23 @@ async def _stop_sessions(gateway: Gateway, settings: Settings) -> None:
     await gateway.sessions.close(limit=settings.stop_grace + (0 if settings.in_cluster else STOP_MARGIN))
 
 
+def _to_callers(code: str, sentence: str) -> dict[str, str]:
+    return {"detail": sentence, "code": code}
+
+
+def _to_agents(code: str, sentence: str) -> dict[str, str]:
+    return {"code": code, "message": sentence}
+
+
 @asynccontextmanager
-async def _serving(app: ASGIApp, listener: socket.socket, *, name: str) -> AsyncIterator["asyncio.Task[None]"]:
+async def _serving(
+    app: ASGIApp, listener: socket.socket, *, name: str, http: type[asyncio.Protocol]
+) -> AsyncIterator["asyncio.Task[None]"]:
     """Serve `app` for the time of the block."""
     config = uvicorn.Config(
         app,
         ws=SpliceProtocol,
-        http="httptools",
+        http=http,
         lifespan="off",
         access_log=False,
         log_config=None,

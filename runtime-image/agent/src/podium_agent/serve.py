@@ -12,7 +12,6 @@ from typing import Any
 
 import uvicorn
 from anyio.lowlevel import checkpoint
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from podium_agent.app import build
 from podium_agent.browser import Browser
@@ -24,9 +23,12 @@ from podium_agent.guard import Verdict
 from podium_agent.session import Session
 from podium_agent.settings import Settings
 from podium_agent.tunnels import Tunnels
+from podium_protocol.errors import AgentErrorCode
 from podium_protocol.reasons import EndReason
 from podium_protocol.signing import RequestVerifier
+from podium_system.bounds import Bounds, bounded
 from podium_system.cgroups import oom_kills
+from podium_system.descriptors import descriptors
 from podium_system.sockets import strangers
 from podium_system.splice import SpliceProtocol
 
@@ -36,6 +38,12 @@ log = logging.getLogger(__name__)
 
 SERVER_STOP = 1
 """Seconds open requests may still take when the agent stops."""
+CONNECTIONS = 512
+"""At once, as far as descriptors last: gateways keep up to 64 each, and a tunnel takes two descriptors."""
+OWN = 128
+"""Descriptors for Chromium's pipes, downloads and reports."""
+HELD = 4 << 20
+"""Bytes of heads that do not arrive; the pod's memory is the browser's."""
 
 
 class _Server(uvicorn.Server):
@@ -70,7 +78,7 @@ async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder
     config = uvicorn.Config(
         app,
         ws=SpliceProtocol,
-        http=HttpToolsProtocol,
+        http=bounded(_bounds(), words=_words),
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -95,6 +103,14 @@ async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder
         server.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
         listener.close()
+
+
+def _bounds() -> Bounds:
+    return Bounds(connections=min(CONNECTIONS, max(1, (descriptors() - OWN) // 2)), held=HELD)
+
+
+def _words(code: str, sentence: str) -> dict[str, str]:
+    return {"code": AgentErrorCode.INVALID_REQUEST, "message": sentence}
 
 
 def _listen(address: str) -> socket.socket:
