@@ -8,6 +8,7 @@ import pytest
 from podium_agent.settings import parse
 
 LEAST = ["--listen", "unix:/run/a.sock", "--folder", "/run/sessions/s1", "--key", "k1=abc="]
+POD = {"PODIUM_KEYS": "k1=abc", "PODIUM_POD_UID": "a-pod"}
 
 
 def test_the_least_that_an_agent_has_to_be_told():
@@ -15,6 +16,7 @@ def test_the_least_that_an_agent_has_to_be_told():
     assert (settings.listen, settings.folder, settings.keys) == ("unix:/run/a.sock", Path("/run/sessions/s1"), {"k1": "abc="})
     assert (settings.uid, settings.headless, settings.sandbox, settings.devtools_port) == (None, False, "preferred", 0)
     assert settings.end_file == Path("/run/sessions/s1.end.json")
+    assert settings.audience == "/run/a.sock"
 
 
 def test_everything_that_it_may_be_told():
@@ -60,9 +62,9 @@ def test_only_root_can_give_a_browser_another_user(monkeypatch: pytest.MonkeyPat
     assert "needs root" in capsys.readouterr().err
 
 
-def test_a_pod_needs_to_say_nothing_but_whose_signatures_count():
-    settings = parse([], {"PODIUM_KEYS": "k1=abc=, k2=def"})
-    assert settings.keys == {"k1": "abc=", "k2": "def"}
+def test_a_pod_needs_to_say_nothing_but_whose_signatures_count_and_whom_they_name():
+    settings = parse([], {"PODIUM_KEYS": "k1=abc=, k2=def", "PODIUM_POD_UID": "a-pod"})
+    assert (settings.keys, settings.audience) == ({"k1": "abc=", "k2": "def"}, "a-pod")
     assert (settings.listen, settings.folder) == ("tcp:0.0.0.0:8700", Path("/tmp/podium/session"))
     assert (settings.headless, settings.sandbox, settings.devtools_port) == (False, "required", 6566)
     assert (settings.end_file, settings.alone) == (Path("/dev/termination-log"), True)
@@ -74,6 +76,7 @@ def test_a_pod_can_say_more():
         [],
         {
             "PODIUM_KEYS": "k1=abc",
+            "PODIUM_POD_UID": "a-pod",
             "PODIUM_LISTEN": "tcp:[::]:8701",
             "PODIUM_FOLDER": "/tmp/elsewhere",
             "PODIUM_HEADLESS": "true",
@@ -94,10 +97,11 @@ def test_a_pod_can_say_more():
     [
         pytest.param({}, "PODIUM_KEYS is not set", id="no key"),
         pytest.param({"PODIUM_KEYS": "k1=abc,"}, "ID=KEY", id="an empty key"),
+        pytest.param({"PODIUM_KEYS": "k1=abc"}, "PODIUM_POD_UID is not set", id="nobody to sign for"),
         pytest.param({"PODIUM_KEYS": "k1=abc", "PODIUM_LISTEN": "0.0.0.0:8700"}, "tcp:HOST:PORT", id="an address without its kind"),
-        pytest.param({"PODIUM_KEYS": "k1=abc", "PODIUM_SANDBOX": "maybe"}, "required, preferred, off", id="an unknown policy"),
-        pytest.param({"PODIUM_KEYS": "k1=abc", "PODIUM_HEADLESS": "auto"}, "false, true", id="neither true nor false"),
-        pytest.param({"PODIUM_KEYS": "k1=abc", "PODIUM_DEVTOOLS_PORT": "many"}, "a number", id="a port that is no number"),
+        pytest.param(POD | {"PODIUM_SANDBOX": "maybe"}, "required, preferred, off", id="an unknown policy"),
+        pytest.param(POD | {"PODIUM_HEADLESS": "auto"}, "false, true", id="neither true nor false"),
+        pytest.param(POD | {"PODIUM_DEVTOOLS_PORT": "many"}, "a number", id="a port that is no number"),
     ],
 )
 def test_an_environment_that_does_not_fit_is_explained(environment: dict[str, str], complaint: str):

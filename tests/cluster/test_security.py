@@ -40,6 +40,11 @@ class Running:
         return SignedFor(self.session["spec"]["sessionUid"], self.session["spec"]["run"])
 
     @property
+    def uid(self) -> str:
+        """Whom requests are signed for."""
+        return str(self.pod["metadata"]["uid"])
+
+    @property
     def address(self) -> str:
         return f"http://{self.session['status']['podIP']}:{self.session['status']['port']}"
 
@@ -157,15 +162,16 @@ async def test_an_agent_answers_only_for_its_own_session_and_run(running: Runnin
         (SignedFor("another-session", own.run), 403),
         (SignedFor(own.session_uid, own.run + 1), 403),
     ):
-        said = signer.authorization("GET", "/status", subject=subject, now=time.time())
+        said = signer.authorization("GET", "/status", subject=subject, audience=running.uid, now=time.time())
         assert (await ask(running.address, "/status", said)).status_code == status, subject
+        assert (await ask(running.address, "/status", said)).status_code == 401, "a signature is good once"
 
 
 @in_one_loop
 async def test_a_key_of_somebody_else_opens_nothing(running: Running) -> None:
     for key_id in ("0000000000000000", running.pod["spec"]["containers"][0]["env"][1]["value"].partition("=")[0]):
         stranger = RequestSigner(Ed25519PrivateKey.generate(), key_id)
-        said = stranger.authorization("GET", "/status", subject=running.subject, now=time.time())
+        said = stranger.authorization("GET", "/status", subject=running.subject, audience=running.uid, now=time.time())
         assert (await ask(running.address, "/status", said)).status_code == 401
 
 
@@ -185,7 +191,7 @@ async def test_a_signature_for_an_ended_session_is_worth_nothing_at_the_address_
     installation: Installation, service: Podium, sessions: Sessions, signer: RequestSigner
 ) -> None:
     former = await begun(service, sessions, "former")
-    said = signer.authorization("GET", "/status", subject=former.subject, now=time.time())
+    said = signer.authorization("GET", "/status", subject=former.subject, audience=former.uid, now=time.time())
     assert (await ask(former.address, "/status", said)).status_code == 200
     await end_session(service.http, "former")
 
@@ -197,9 +203,10 @@ async def test_a_signature_for_an_ended_session_is_worth_nothing_at_the_address_
 
     later = await begun(service, sessions, "later")
     assert later.address == former.address
-    said = signer.authorization("GET", "/status", subject=former.subject, now=time.time())
-    answer = await ask(later.address, "/status", said)
-    assert (answer.status_code, answer.json()["code"]) == (403, "wrong_session")
+    for audience, refusal in ((former.uid, (401, "bad_signature")), (later.uid, (403, "wrong_session"))):
+        said = signer.authorization("GET", "/status", subject=former.subject, audience=audience, now=time.time())
+        answer = await ask(later.address, "/status", said)
+        assert (answer.status_code, answer.json()["code"]) == refusal
     await end_session(service.http, "later")
 
 

@@ -1,17 +1,19 @@
 """The gateway's client of one agent, against a listener whose every byte is the test's."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from podium_gateway import agents, origin
-from podium_gateway.agents import AgentClient
+from podium_gateway.agents import AgentClient, error_of
 from podium_gateway.errors import BrowserFailed, BrowserGone, BrowserTimeout, ElementNotFound
 from podium_gateway.origin import Answer, AnswerTooLarge, Dropped, Origin
+from podium_protocol.errors import AgentErrorCode
 from podium_protocol.operations import Action, Html
-from podium_protocol.signing import RequestSigner
+from podium_protocol.signing import RequestSigner, RequestVerifier
 from podium_system.splice import Target
 from support.raw_agent import OK, Listener, Writer, listening, saying, says_nothing
 from support.waiting import eventually
@@ -111,12 +113,17 @@ async def _hangs_up_on_the_second(listener: Listener, number: int, writer: Write
 
 
 async def test_a_reading_that_a_kept_connection_dropped_is_asked_again(tmp_path: Path) -> None:
+    signer = RequestSigner(Ed25519PrivateKey.generate(), "k")
     async with listening(tmp_path, _hangs_up_on_the_second) as listener:
-        client = listener.client()
+        client = listener.client(signer)
         for _ in range(2):
             assert (await client.operate("html", HTML, limit=5)).content == b"ok"
         await client.close()
     assert [number for number, _ in listener.asked] == [0, 0, 1]
+    verifier = RequestVerifier({signer.key_id: signer.public_key()}, audience="an-agent")
+    for _, request in listener.asked:  # each of them signed for itself
+        credential = request.partition(b"authorization: ")[2].partition(b"\r\n")[0].decode()
+        verifier.verify(credential, "POST", "/operations/html", now=time.time()).check(request.partition(b"\r\n\r\n")[2])
 
 
 async def test_a_click_that_a_kept_connection_dropped_is_not_clicked_twice(tmp_path: Path) -> None:
@@ -213,6 +220,18 @@ async def test_a_refusal_becomes_an_error_of_ours_and_keeps_the_connection(tmp_p
     assert len(listener.writers) == 1
 
 
+def test_each_refusal_of_an_agent_is_an_error_of_ours() -> None:
+    for code in AgentErrorCode:
+        assert error_of(400, f'{{"code": "{code}", "message": "no"}}'.encode()).status < 600
+
+
+@pytest.mark.parametrize("code", ["bad_signature", "wrong_session", "already_bound"])
+def test_an_agent_that_takes_nothing_from_us_is_somebody_elses_and_the_browser_gone(code: str) -> None:
+    error = error_of(401, f'{{"code": "{code}", "message": "the signature is not over this request"}}'.encode())
+    assert isinstance(error, BrowserGone)
+    assert error.message == BrowserGone.default_message
+
+
 async def test_an_end_of_the_client_ends_what_is_under_way_and_what_comes_later(tmp_path: Path) -> None:
     async with listening(tmp_path, says_nothing) as listener:
         client = listener.client()
@@ -227,7 +246,8 @@ async def test_an_end_of_the_client_ends_what_is_under_way_and_what_comes_later(
 
 
 async def test_an_agent_that_is_not_there(tmp_path: Path) -> None:
-    client = AgentClient(Target(socket=str(tmp_path / "none")), signer=RequestSigner(Ed25519PrivateKey.generate(), "k"))
+    signer = RequestSigner(Ed25519PrivateKey.generate(), "k")
+    client = AgentClient(Target(socket=str(tmp_path / "none")), audience="nobody", signer=signer)
     assert not await client.reachable(timeout=5)
     with pytest.raises(BrowserGone):
         await client.ping()

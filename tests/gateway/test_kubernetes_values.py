@@ -71,8 +71,8 @@ def test_a_key_file_is_the_same_key_and_the_same_tokens_each_time(tmp_path: Path
     (signer, secret), (again, same) = read_agent_key(path), read_agent_key(path)
     assert (signer.key_id, secret) == (again.key_id, same)
     subject = SignedFor(session_uid="u", run=1)
-    credential = signer.authorization("GET", "/status", subject=subject, now=1000)
-    assert RequestVerifier(public).verify(credential, "GET", "/status", now=1000) == subject
+    credential = signer.authorization("GET", "/status", subject=subject, audience="a-pod", now=1000)
+    assert RequestVerifier(public, audience="a-pod").verify(credential, "GET", "/status", now=1000).subject == subject
     other, _ = new_key(tmp_path / "other.pem")
     assert read_agent_key(other)[1] != secret
 
@@ -126,9 +126,10 @@ def test_a_session_that_is_being_deleted_takes_no_place() -> None:
     assert not route_of(body).live
 
 
-def test_a_session_without_an_address_is_not_ready() -> None:
+@pytest.mark.parametrize("missing", ["podIP", "podUid"], ids=["an address", "a pod to sign for"])
+def test_a_session_is_not_ready_without(missing: str) -> None:
     body = watched_session(7)
-    del body["status"]["podIP"]
+    del body["status"][missing]
     assert not route_of(body).ready
 
 

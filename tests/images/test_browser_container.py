@@ -47,7 +47,7 @@ async def browser(
 ) -> AsyncIterator[tuple[Container, Agent]]:
     """A container of the image and a way to its agent, which is healthy unless the test expects otherwise."""
     signer = RequestSigner(Ed25519PrivateKey.generate(), "test-key")
-    settings = {"KEYS": f"{signer.key_id}={signer.public_key()}", "HEADLESS": "true", **environment}
+    settings = {"POD_UID": "a-pod", "KEYS": f"{signer.key_id}={signer.public_key()}", "HEADLESS": "true", **environment}
     variables = {f"PODIUM_{name}": value for name, value in settings.items()}
     async with container(root, image.config, environment=variables, seccomp=seccomp, memory=memory) as running:
         transport = None
@@ -65,7 +65,7 @@ async def browser(
                     await eventually(healthy, what="the agent is healthy", limit=40)
                 receiver = Receiver(running.folder / "gateway.sock")
                 subject = SignedFor(session_uid="a-session", run=1)
-                yield running, Agent(running.process, socket, running.folder, receiver, signer, subject, http)
+                yield running, Agent(running.process, socket, running.folder, receiver, signer, subject, http, settings["POD_UID"])
 
 
 async def attached(agent: Agent, *, idle_timeout: float = 300.0) -> AgentStatus:

@@ -1,6 +1,7 @@
 """What the operator says to agents, and what it makes of their answers."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from podium_operator.agents import AgentRefused, Agents, AgentUnreachable
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.reasons import EndReason
-from podium_protocol.signing import RequestSigner
+from podium_protocol.signing import Refused, RequestSigner, RequestVerifier
 from support.kinds import a_pod, a_pool, a_session
 
 STATUS = (
@@ -42,9 +43,11 @@ async def agent(replies: Callable[[str], bytes]) -> AsyncIterator[tuple[int, lis
         yield server.sockets[0].getsockname()[1], asked
 
 
+SIGNER = RequestSigner(Ed25519PrivateKey.generate(), "key")
+
+
 def agents(port: int, *, timeout: float = 5.0) -> Agents:
-    signer = RequestSigner(Ed25519PrivateKey.generate(), "key")
-    return Agents(signer, address="http://{ip}:{port}", port=port, timeout=timeout)
+    return Agents(SIGNER, address="http://{ip}:{port}", port=port, timeout=timeout)
 
 
 POD = a_pod(ip="127.0.0.1")
@@ -66,6 +69,24 @@ async def test_a_session_of_kubectl_is_attached_as_well():
     assert [line.split(" {")[0] for line in asked] == ["POST /bind", "POST /attach"]
     assert '"viewport":{"width":800,"height":600}' in asked[1]
     assert '"on_last_disconnect":"keep"' in asked[1]
+
+
+async def test_each_request_is_signed_for_that_pod_and_for_one_time():
+    heads: list[str] = []
+
+    def reply(head: str) -> bytes:
+        heads.append(head)
+        return answer(200, STATUS)
+
+    async with agent(reply) as (port, _):
+        for _ in range(2):  # a bind whose answer was lost is asked again
+            await agents(port).bind(POD, a_session(sessionUid="of-the-gateway"), a_pool())
+    verifiers = [RequestVerifier({"key": SIGNER.public_key()}, audience=uid) for uid in (POD.uid, "another-pod")]
+    for head in heads:
+        credential = head.partition("Authorization: ")[2].partition("\r\n")[0]
+        assert verifiers[0].verify(credential, "POST", "/bind", now=time.time()).subject.session_uid == "of-the-gateway"
+        with pytest.raises(Refused):
+            verifiers[1].verify(credential, "POST", "/bind", now=time.time())
 
 
 async def test_an_agent_is_told_why_it_ends():

@@ -12,8 +12,11 @@ POOL = a_pool(limits={"maxExtensionSeconds": 600})
 SESSION = a_session(maxLifetimeSeconds=900, startTimeoutSeconds=30)
 
 
+MINE = [{"name": name, "value": "mine"} for name in ("PODIUM_KEYS", "PODIUM_POD_UID")]
+
+
 def environment(body):
-    return {entry["name"]: entry["value"] for entry in body["spec"]["containers"][0]["env"]}
+    return {entry["name"]: entry.get("value") or entry["valueFrom"] for entry in body["spec"]["containers"][0]["env"]}
 
 
 def test_a_warm_pod_is_the_pools_and_a_cold_one_the_sessions():
@@ -97,13 +100,15 @@ def test_the_agent_is_told_where_to_listen_and_whom_to_believe():
     assert told["PODIUM_LISTEN"] == f"tcp:0.0.0.0:{AGENT_PORT}"
     assert told["PODIUM_KEYS"] == "0123456789abcdef=cHVibGljIGtleSBvZiBhIHRlc3Q=,fedcba9876543210=other"
     assert told["PODIUM_HEADLESS"] == "true"
+    assert told["PODIUM_POD_UID"] == {"fieldRef": {"fieldPath": "metadata.uid"}}
 
 
 def test_an_administrators_variables_cannot_stand_in_for_the_operators():
-    pool = a_pool(template={"extraEnv": [{"name": "TZ", "value": "UTC"}, {"name": "PODIUM_KEYS", "value": "mine"}]})
+    pool = a_pool(template={"extraEnv": [{"name": "TZ", "value": "UTC"}, *MINE]})
     told = environment(warm_pod(pool, "default-x", KEYS))
     assert told["TZ"] == "UTC"
     assert told["PODIUM_KEYS"].startswith("0123456789abcdef=")
+    assert told["PODIUM_POD_UID"] == {"fieldRef": {"fieldPath": "metadata.uid"}}
 
 
 def test_what_the_template_says_is_in_the_pod():

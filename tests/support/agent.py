@@ -43,10 +43,32 @@ class Agent:
     signer: RequestSigner
     subject: SignedFor
     http: httpx.AsyncClient
+    audience: str
 
     def authorization(self, method: str, path: str, body: bytes = b"") -> str:
-        """A good signature for a request now."""
-        return self.signer.authorization(method, path, body, subject=self.subject, now=time.time())
+        """A good signature for one request now."""
+        return self.signed(method, path, body, subject=self.subject)
+
+    def signed(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        subject: SignedFor,
+        audience: str | None = None,
+        signer: RequestSigner | None = None,
+        at: float | None = None,
+    ) -> str:
+        """The same for somebody else, by somebody else or at another time."""
+        return (signer or self.signer).authorization(
+            method,
+            path,
+            body,
+            subject=subject,
+            audience=self.audience if audience is None else audience,
+            now=time.time() if at is None else at,
+        )
 
     async def call(self, method: str, path: str, model: BaseModel | None = None) -> httpx.Response:
         """A signed request."""
@@ -184,7 +206,7 @@ async def spawned(folder: Path, *options: str, receiver: Receiver, ready: bool =
     transport = httpx.AsyncHTTPTransport(uds=str(socket))
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://agent", timeout=60) as http:
-            agent = Agent(process, socket, session, receiver, signer, SignedFor(session_uid="a-session", run=1), http)
+            agent = Agent(process, socket, session, receiver, signer, SignedFor(session_uid="a-session", run=1), http, str(socket))
             if ready:
                 said = await asyncio.wait_for(asyncio.to_thread(os.read, reading, 16), START_LIMIT)
                 assert said == b"ready\n", (folder / "log").read_text()[-4000:]

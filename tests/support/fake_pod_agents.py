@@ -33,7 +33,9 @@ class FakePodAgents:
         self.hostile: dict[str, bytes] = {}
         """Name of a pod -> what its agent sends whatever it is asked."""
         self._kubelet = kubelet
-        self._verifier = RequestVerifier(keys) if keys else None
+        self._keys = keys
+        self._verifiers: dict[str, RequestVerifier] = {}
+        """By uid of a pod."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -63,10 +65,12 @@ class FakePodAgents:
         if request.path == "/healthz":
             return web.json_response({}, status=503 if self._kubelet.fate(pod) == "never-ready" else 200)
         body = await request.read()
-        if self._verifier:
+        if self._keys:
+            uid = str(pod["metadata"]["uid"])
+            verifier = self._verifiers.setdefault(uid, RequestVerifier(self._keys, audience=uid))
             try:
                 authorization = request.headers.get("Authorization", "")
-                self._verifier.verify(authorization, request.method, request.path_qs, body, now=time.time())
+                verifier.verify(authorization, request.method, request.path_qs, now=time.time()).check(body)
             except Refused as error:
                 return self._refuse(AgentErrorCode.BAD_SIGNATURE, str(error))
         subject = request.headers.get("Authorization", "").partition(" ")[2].split(".")[1:3]

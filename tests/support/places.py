@@ -45,7 +45,7 @@ class FakeAgent(AgentClient):
 
     def __init__(self, target: Target | None = None) -> None:
         signer = RequestSigner(Ed25519PrivateKey.generate(), "test")
-        super().__init__(target or Target(socket="/nowhere"), signer=signer)
+        super().__init__(target or Target(socket="/nowhere"), audience="an-agent", signer=signer)
         self.attached: AttachRequest | None = None
         self.pings = 0
         self.saves = 0

@@ -20,6 +20,8 @@ from support.agent import Agent, agent_folder
 from support.receiver import Receiver
 from support.waiting import LIMIT, eventually
 
+POD_UID = "0b6f7a52-pod"
+
 
 @dataclass(slots=True)
 class Pod:
@@ -57,6 +59,7 @@ async def pod(*, ready: bool = True, **environment: str) -> AsyncIterator[Pod]:
     with agent_folder() as folder:
         socket, termination_log, log = folder / "agent.sock", folder / "termination-log", folder / "log"
         settings = {
+            "POD_UID": POD_UID,
             "KEYS": f"other=AAAA{'A' * 39}=,{signer.key_id}={signer.public_key()}",
             "LISTEN": f"unix:{socket}",
             "FOLDER": str(folder / "podium" / "session"),
@@ -82,7 +85,9 @@ async def pod(*, ready: bool = True, **environment: str) -> AsyncIterator[Pod]:
             async with httpx.AsyncClient(transport=transport, base_url=base, timeout=60) as http:
                 subject = SignedFor(session_uid="a-session", run=1)
                 session = folder / "podium" / "session"
-                agent = Agent(process, socket, session, Receiver(folder / "gateway.sock"), signer, subject, http)
+                agent = Agent(
+                    process, socket, session, Receiver(folder / "gateway.sock"), signer, subject, http, settings["POD_UID"]
+                )
                 running = Pod(agent, termination_log, log)
                 if ready:
                     await eventually(running.healthy, what="the agent is healthy")

@@ -40,8 +40,8 @@ class Listener:
         self.left.add(number)
         writer.close()
 
-    def client(self) -> AgentClient:
-        return AgentClient(self.target, signer=RequestSigner(Ed25519PrivateKey.generate(), "k"))
+    def client(self, signer: RequestSigner | None = None) -> AgentClient:
+        return AgentClient(self.target, audience="an-agent", signer=signer or RequestSigner(Ed25519PrivateKey.generate(), "k"))
 
 
 async def says_ok(_: Listener, number: int, writer: Writer) -> None:

@@ -1,7 +1,7 @@
 """A signed HTTP client to one agent.
 
-Every request names the session and run it means and is signed with the gateway's key; agents refuse others. An agent's
-refusal becomes our error tree here, so nobody above sees its codes.
+Every request names the session and run it means and is signed with the gateway's key, for that agent and for one time; agents
+refuse others. An agent's refusal becomes our error tree here, so nobody above sees its codes.
 """
 
 import time
@@ -78,13 +78,13 @@ _ERRORS: Final[dict[AgentErrorCode, type[PodiumError]]] = {
     AgentErrorCode.BROWSER_ERROR: BrowserFailed,
     AgentErrorCode.BROWSER_GONE: BrowserGone,
     AgentErrorCode.ENDING: SessionEnded,
-    # Addresses of pods are used again: somebody else's browser answers where this session's was.
+    # Addresses of pods are used again: somebody else's browser answers where this session's was, to whom nothing was signed.
+    AgentErrorCode.BAD_SIGNATURE: BrowserGone,
     AgentErrorCode.WRONG_SESSION: BrowserGone,
     AgentErrorCode.ALREADY_BOUND: BrowserGone,
 }
-_OURS: Final = frozenset({AgentErrorCode.WRONG_SESSION, AgentErrorCode.ALREADY_BOUND})
+_OURS: Final = frozenset({AgentErrorCode.WRONG_SESSION, AgentErrorCode.ALREADY_BOUND, AgentErrorCode.BAD_SIGNATURE})
 """Refusals whose words are for us and not for a caller."""
-# The rest is between gateway and agent: no caller can do anything about a signature.
 
 
 def error_of(status: int, body: bytes) -> PodiumError:
@@ -93,9 +93,7 @@ def error_of(status: int, body: bytes) -> PodiumError:
         refusal = AgentErrorBody.model_validate_json(body)
     except ValidationError:
         return BrowserFailed(f"the browser's agent answered {status}")
-    kind = _ERRORS.get(refusal.code)
-    if kind is None:
-        return BrowserFailed("the browser's agent refused the request")
+    kind = _ERRORS[refusal.code]
     if refusal.code in _OURS:
         return kind()
     return kind(refusal.message, details=refusal.details)
@@ -105,9 +103,17 @@ class AgentClient:
     """Talks to the agent at `target`; `bind` fixes whose requests all later ones are."""
 
     def __init__(
-        self, target: Target, *, signer: RequestSigner, timeout: float = 10.0, clock: Callable[[], float] = time.time
+        self,
+        target: Target,
+        *,
+        audience: str,
+        signer: RequestSigner,
+        timeout: float = 10.0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`audience`: the one agent that may take what is signed here (`podium_protocol.signing`)."""
         self.target = target
+        self._audience = audience
         self._signer = signer
         self._clock = clock
         self._timeout = timeout
@@ -119,8 +125,8 @@ class AgentClient:
         self._origin.close()
 
     def authorization(self, method: str, path: str, body: bytes = b"") -> str:
-        """The signed credential for one request to this agent; `path` with its query."""
-        return self._signer.authorization(method, path, body, subject=self._subject, now=self._clock())
+        """The signed credential for one request to this agent, which takes it once; `path` with its query."""
+        return self._signer.authorization(method, path, body, subject=self._subject, audience=self._audience, now=self._clock())
 
     async def reachable(self, *, timeout: float) -> bool:
         """Whether the agent answers at all, within `timeout` seconds, be it only that it is about to end."""
@@ -172,9 +178,11 @@ class AgentClient:
         self, method: str, path: str, message: BaseModel | None = None, *, timeout: float = 10.0, again: bool = True
     ) -> Reply:
         body = b"" if message is None else message.model_dump_json(exclude_none=True).encode()
-        headers = [("authorization", self.authorization(method, path, body))]
-        if body:
-            headers.append(("content-type", "application/json"))
+
+        def headers() -> list[tuple[str, str]]:
+            kind = [("content-type", "application/json")] if body else []
+            return [("authorization", self.authorization(method, path, body)), *kind]
+
         try:
             answer = await self._origin.send(method, path, headers=headers, body=body, limit=timeout, again=again)
         except TimeoutError as error:

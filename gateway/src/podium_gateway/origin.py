@@ -6,7 +6,7 @@ takes its connection with it: the next request never sees the rest of it.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -22,6 +22,8 @@ MAX_IDLE: Final = 4.0
 """Seconds after which a connection is not used again: uvicorn closes at 5, and a request must not cross with that."""
 MAX_HEAD: Final = 65536
 """Bytes of an answer's headers."""
+
+Headers = Callable[[], Iterable[tuple[str, str]]]
 
 
 class Dropped(ConnectionError):
@@ -157,25 +159,29 @@ class Origin:
         self._closed = False
 
     async def send(
-        self, method: str, path: str, *, headers: Iterable[tuple[str, str]] = (), body: bytes = b"", limit: float, again: bool
+        self, method: str, path: str, *, headers: Headers = tuple, body: bytes = b"", limit: float, again: bool
     ) -> Answer:
         """Send a request and read the answer, in `limit` seconds all together.
 
         `again` says that doing it twice does no harm: then a kept connection that turns out to be closed costs nothing.
+        `headers` makes those of one sending: a signature is good for one.
         Raises `TimeoutError`, `OSError` (of which `Dropped` is one) and `AnswerTooLarge`.
         """
-        lines = [f"{method} {path} HTTP/1.1", f"host: {self._host}", *(f"{name}: {value}" for name, value in headers)]
-        if body or method != "GET":
-            lines.append(f"content-length: {len(body)}")
-        request = "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+        def request() -> bytes:
+            lines = [f"{method} {path} HTTP/1.1", f"host: {self._host}", *(f"{name}: {value}" for name, value in headers())]
+            if body or method != "GET":
+                lines.append(f"content-length: {len(body)}")
+            return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
         async with asyncio.timeout(limit), self._turns:
             while (kept := self._take()) is not None:
                 try:
-                    return await self._exchange(kept, request)
+                    return await self._exchange(kept, request())
                 except Dropped:
                     if kept.heard or not again:
                         raise
-            return await self._exchange(await self._dial(), request)
+            return await self._exchange(await self._dial(), request())
 
     def close(self) -> None:
         """Close all connections; whoever waits for an answer gets `Dropped`, and so does whoever asks later."""

@@ -102,7 +102,7 @@ class Agents:
 
     async def _ask(self, pod: PodRecord, subject: SignedFor, method: str, path: str, request: BaseModel | None = None) -> Any:
         body = b"" if request is None else request.model_dump_json().encode()
-        credential = self._signer.authorization(method, path, body, subject=subject, now=self._clock())
+        credential = self._signer.authorization(method, path, body, subject=subject, audience=pod.uid, now=self._clock())
         try:
             async with asyncio.timeout(self._timeout):
                 status, answer = await _exchange(self._url(pod), method, path, body, credential)

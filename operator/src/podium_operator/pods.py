@@ -30,12 +30,14 @@ from podium_crds.pools import BrowserPool, Sandbox
 from podium_crds.sessions import BrowserSession
 from podium_kube.resources import Json
 from podium_operator.records import PodRecord
+from podium_protocol.signing import FORM
 
 __all__ = ["Shape", "claim_of", "cold_pod", "deadline_of", "shape_of", "warm_pod"]
 
 NODE_LOSS: Final = 30
 """Seconds a pod stays on a node that does not answer; Kubernetes' own 300 keep a caller waiting for nothing."""
 USER: Final = 1000
+POD_UID: Final = "PODIUM_POD_UID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Shape:
     """What a pod was made from, as two hashes. The label on the pod is `guard.rest`."""
 
     guard: str
-    """Of what must match for a pod to be used at all: sandbox, screen, whose signatures it takes."""
+    """Of what must match for a pod to be used at all: sandbox, screen, whose signatures it takes, and of which form."""
     rest: str
 
     @property
@@ -59,7 +61,7 @@ class Shape:
 def shape_of(pool: BrowserPool, keys: Mapping[str, str]) -> Shape:
     """The shape of the pods that the pool's template makes now. `keys`: public keys by id."""
     spec = pool.spec
-    guard = {"sandbox": spec.sandbox, "headless": spec.headless, "keys": dict(keys)}
+    guard = {"sandbox": spec.sandbox, "headless": spec.headless, "keys": dict(keys), "form": FORM}
     return Shape(guard=_digest(guard, 6), rest=_digest(spec.template.body(), 10))
 
 
@@ -185,7 +187,11 @@ def _container(pool: BrowserPool, *, keys: Mapping[str, str], headless: bool) ->
         "image": template.image,
         "imagePullPolicy": template.image_pull_policy,
         "command": ["python3", "-m", "podium_agent"],
-        "env": [{"name": key, "value": value} for key, value in environment.items()],
+        "env": [
+            *({"name": key, "value": value} for key, value in environment.items() if key != POD_UID),
+            # Whom requests are signed for: nobody but this pod, whatever address it has.
+            {"name": POD_UID, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+        ],
         "ports": [{"name": "agent", "containerPort": AGENT_PORT}, {"name": "devtools", "containerPort": DEVTOOLS_PORT}],
         "resources": template.resources.body(),
         "securityContext": {

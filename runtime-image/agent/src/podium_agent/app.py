@@ -1,4 +1,7 @@
-"""The agent's routes. Each request but `/healthz` is signed for the session and run that this agent is bound to."""
+"""The agent's routes. Each request but `/healthz` is signed for this agent, and the session and run that it is bound to.
+
+A signature is looked at before a byte of the body is read, so a stranger cannot have a body held here.
+"""
 
 import logging
 import time
@@ -20,14 +23,18 @@ from podium_agent.tunnels import Tunnels, note_upgrade
 from podium_protocol.errors import STATUS_OF, AgentErrorBody, AgentErrorCode
 from podium_protocol.operations import dialogs_header
 from podium_protocol.sessions import AttachRequest, BindRequest, EndRequest
-from podium_protocol.signing import Refused, RequestVerifier
+from podium_protocol.signing import Claim, Refused, RequestVerifier
 
 __all__ = ["build"]
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 64 << 20
-"""Bytes of one request: a saved state with much storage is the largest."""
+MAX_ATTACH = 64 << 20
+"""Bytes of `/attach`, which carries a saved state with its storage."""
+MAX_OPERATION = 8 << 20
+"""Bytes of an operation: a million characters to be typed are up to six million in JSON."""
+MAX_BODY = 64 << 10
+"""Bytes of any other request; they have under 2 KiB."""
 DIALOGS_LIMIT = 32 << 10
 """Bytes of the header about dialogs; the gateway takes twice as much of all headers."""
 
@@ -49,19 +56,19 @@ class _Routes:
         self._operations = operations(session.browser)
 
     def all(self) -> list[BaseRoute]:
-        signed: list[tuple[str, str, Handler]] = [
-            ("POST", "/bind", self.bind),
-            ("POST", "/attach", self.attach),
-            ("GET", "/status", self.status),
-            ("POST", "/ping", self.ping),
-            ("POST", "/save", self.save),
-            ("POST", "/left", self.left),
-            ("POST", "/operations/{name}", self.operate),
-            ("POST", "/end", self.end),
+        signed: list[tuple[str, str, Handler, int]] = [
+            ("POST", "/bind", self.bind, MAX_BODY),
+            ("POST", "/attach", self.attach, MAX_ATTACH),
+            ("GET", "/status", self.status, MAX_BODY),
+            ("POST", "/ping", self.ping, MAX_BODY),
+            ("POST", "/save", self.save, MAX_BODY),
+            ("POST", "/left", self.left, MAX_BODY),
+            ("POST", "/operations/{name}", self.operate, MAX_OPERATION),
+            ("POST", "/end", self.end, MAX_BODY),
         ]
         return [
             Route("/healthz", self.healthz),
-            *(Route(path, self._signed(handler), methods=[method]) for method, path, handler in signed),
+            *(Route(path, self._signed(handler, limit), methods=[method]) for method, path, handler, limit in signed),
             WebSocketRoute("/cdp", self.cdp),
             WebSocketRoute("/cdp/page", self.cdp),
             WebSocketRoute("/cdp/page/{page}", self.cdp),
@@ -133,7 +140,7 @@ class _Routes:
     async def _tunnel(self, websocket: WebSocket, carry: Callable[[], Awaitable[None]]) -> None:
         began = time.perf_counter()
         try:
-            self._check(websocket, "GET", b"")
+            _check_body(self._claim(websocket, "GET"), b"")
             self._require_attached()
             await carry()
         except AgentError as refusal:
@@ -149,43 +156,56 @@ class _Routes:
         if not self._session.attached:
             raise AgentError(AgentErrorCode.NOT_ATTACHED, "the browser is not attached to a session yet")
 
-    def _signed(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def _signed(self, handler: Handler, limit: int) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             try:
-                body = await _body(request)
-                self._check(request, request.method, body)
+                claim = self._claim(request, request.method)
+                body = await _body(request, limit=limit)
+                _check_body(claim, body)
+                if request.scope["path"] == "/bind":
+                    _check_bind(claim, body)
                 return await handler(request, body)
             except AgentError as error:
                 return _refusal(error)
 
         return endpoint
 
-    def _check(self, connection: HTTPConnection, method: str, body: bytes) -> None:
+    def _claim(self, connection: HTTPConnection, method: str) -> Claim:
+        """What the signature says, if all but the body is as it says."""
         scope = connection.scope
         query = scope.get("query_string", b"")
         path = scope["raw_path"].decode("ascii") + (f"?{query.decode('ascii')}" if query else "")
         credential = connection.headers.get("authorization", "")
         try:
-            subject = self._verifier.verify(credential, method, path, body, now=time.time())
+            claim = self._verifier.verify(credential, method, path, now=time.time())
         except Refused as error:
             raise AgentError(AgentErrorCode.BAD_SIGNATURE, str(error)) from error
-        bound = self._session.bound
-        if scope["path"] == "/bind":
-            request = _parse(BindRequest, body)
-            if (request.session_uid, request.run) != (subject.session_uid, subject.run):
-                raise AgentError(AgentErrorCode.WRONG_SESSION, "signed for another session than it names")
-        elif bound != subject:
+        if scope["path"] != "/bind" and claim.subject != self._session.bound:
             # Addresses are reused: what was meant for an earlier session here must not reach this one.
             raise AgentError(AgentErrorCode.WRONG_SESSION, "this browser does not belong to that session")
+        return claim
 
 
-async def _body(request: Request) -> bytes:
+def _check_body(claim: Claim, body: bytes) -> None:
+    try:
+        claim.check(body)
+    except Refused as error:
+        raise AgentError(AgentErrorCode.BAD_SIGNATURE, str(error)) from error
+
+
+def _check_bind(claim: Claim, body: bytes) -> None:
+    request = _parse(BindRequest, body)
+    if (request.session_uid, request.run) != (claim.subject.session_uid, claim.subject.run):
+        raise AgentError(AgentErrorCode.WRONG_SESSION, "signed for another session than it names")
+
+
+async def _body(request: Request, *, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
-        if size > MAX_BODY:
-            raise AgentError(AgentErrorCode.INVALID_REQUEST, f"the body is larger than {MAX_BODY} bytes")
+        if size > limit:
+            raise AgentError(AgentErrorCode.INVALID_REQUEST, f"the body is larger than {limit} bytes")
         parts.append(part)
     return b"".join(parts)
 

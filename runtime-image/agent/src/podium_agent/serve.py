@@ -74,7 +74,7 @@ async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, session.end, EndReason.EVICTED, "the agent was told to stop")
-    app = build(session, tunnels, RequestVerifier(settings.keys))
+    app = build(session, tunnels, RequestVerifier(settings.keys, audience=settings.audience))
     config = uvicorn.Config(
         app,
         ws=SpliceProtocol,

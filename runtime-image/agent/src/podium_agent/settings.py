@@ -33,6 +33,8 @@ class Settings:
     """The session's own folder; made with mode 0700 and gone when the agent ends."""
     keys: dict[str, str]
     """Public keys that sign requests, by id."""
+    audience: str
+    """Whom they sign for when they mean this agent: a pod's uid, or where an agent on a shared machine listens."""
     uid: int | None = None
     """User of the browser's processes; none means our own."""
     headless: bool = False
@@ -101,6 +103,7 @@ def _from_environment(environment: Mapping[str, str]) -> Settings:
         listen=listen,
         folder=Path(given("FOLDER", "/tmp/podium/session")).absolute(),  # noqa: S108 - a pod's own
         keys=keys,
+        audience=given("POD_UID"),
         headless=one_of("HEADLESS", ("false", "true"), "false") == "true",
         devtools_port=int(port),
         chromium=environment.get("PODIUM_CHROMIUM") or None,
@@ -133,6 +136,7 @@ def _from_arguments(arguments: Sequence[str]) -> Settings:
         listen=given.listen,
         folder=folder,
         keys=dict(given.key),
+        audience=given.listen.partition(":")[2],
         uid=given.uid,
         headless=given.headless,
         ready_fd=given.ready_fd,

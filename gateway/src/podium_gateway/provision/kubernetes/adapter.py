@@ -253,7 +253,8 @@ class KubernetesProvisioner:
         return Place(held.agent, launch=route.launch, node=route.node, headless=usual if route.headless is None else route.headless)
 
     def _agent_at(self, route: Route) -> AgentClient:
-        agent = AgentClient(Target(host=route.host, port=route.port), signer=self._signer, timeout=self._times.answer)
+        target = Target(host=route.host, port=route.port)
+        agent = AgentClient(target, audience=route.pod, signer=self._signer, timeout=self._times.answer)
         agent.speak_for(route.session_uid, route.run)
         return agent
 

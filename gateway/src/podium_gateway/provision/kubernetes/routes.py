@@ -39,6 +39,8 @@ class Route:
     ended: EndReason | None
     ready: bool
     """A pod is bound to it, and its agent answers at `host` and `port`."""
+    pod: str
+    """The pod's uid: whom requests to its agent are signed for."""
     host: str
     port: int
     node: str
@@ -70,7 +72,8 @@ def route_of(raw: dict[str, Any]) -> Route:
     spec, status, meta = session.spec, session.status, session.metadata
     over = find(status.conditions, SessionCondition.ENDED)
     ended = over if over is not None and is_true(status.conditions, SessionCondition.ENDED) else None
-    ready = is_true(status.conditions, SessionCondition.READY) and ended is None and bool(status.pod_ip)
+    placed = bool(status.pod_ip and status.pod_uid)
+    ready = is_true(status.conditions, SessionCondition.READY) and ended is None and placed
     return Route(
         name=meta.name,
         uid=meta.uid,
@@ -83,6 +86,7 @@ def route_of(raw: dict[str, Any]) -> Route:
         deleting=meta.deletion_timestamp is not None,
         ended=None if ended is None else _end_reason(ended.reason),
         ready=ready,
+        pod=status.pod_uid or "",
         host=status.pod_ip or "",
         port=status.port or AGENT_PORT,
         node=sys.intern(status.node_name or ""),

@@ -174,7 +174,8 @@ class LocalProvisioner:
     def _start(self, *, headless: bool, waits: bool = False) -> AgentChild:
         """A new child whose life has begun; one that `waits` has no browser until it is told to `begin`."""
         paths = self._folders.of(secrets.token_hex(4))
-        agent = AgentClient(Target(socket=str(paths.socket)), signer=self._signer, timeout=self._limits.answer)
+        path = str(paths.socket)
+        agent = AgentClient(Target(socket=path), audience=path, signer=self._signer, timeout=self._limits.answer)
         port = ANY if waits else self._ports.take()
         child = AgentChild(paths, agent, uid=self._uids.take(), port=port, headless=headless, limits=self._limits, waits=waits)
         self._children.add(child)
