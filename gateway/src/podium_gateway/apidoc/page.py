@@ -10,6 +10,7 @@ from podium_gateway.apidoc.schemas import Schema, example_of, name_of, row_type,
 from podium_gateway.apidoc.sections import ENDING, SECTIONS, SOCKETS, prose
 from podium_gateway.errors import Internal, KeyNotFound, PodiumError, StaleRun, UserExists, UserNotFound
 from podium_gateway.faces.rendering import rendered
+from podium_system.bounds import MAX_FIELDS, MAX_HEAD, Bounds
 
 __all__ = ["Endpoint", "endpoints", "page"]
 
@@ -200,6 +201,11 @@ def _errors() -> Iterator[str]:
     yield ""
     shape = '{"detail": "a sentence", "code": "a_stable_word"}'
     yield f"Every error is `{shape}`, some with `details`. 429 and 503 carry `Retry-After` in seconds."
+    yield ""
+    yield (
+        f"A request whose head has more than {MAX_HEAD >> 10} KiB or {MAX_FIELDS} fields is 431, one whose head does not arrive in"
+        f" {Bounds(connections=1).head:g} seconds 408, and what is no HTTP 400, all with `invalid_request`."
+    )
     yield ""
     yield "| status | code | when |"
     yield "|---|---|---|"
