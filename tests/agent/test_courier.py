@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from podium_agent.courier import Courier, DeliveryError
+from podium_agent.courier import Courier, DeliveryError, RefusedError
 from podium_agent.outbox import Outbox
 from podium_protocol.events import EventType
 from podium_protocol.sessions import Connections, Destinations
@@ -121,3 +121,51 @@ async def test_neither_a_long_url_nor_an_event_that_the_gateway_does_not_take_st
     assert receiver.texts() == ["first", "last"]
     assert receiver.url is not None
     assert len(receiver.url) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "code", "message"),
+    [
+        (507, {"code": "quota_exceeded", "message": "your artifacts take all"}, "quota_exceeded", "your artifacts take all"),
+        (413, {"code": "payload_too_large", "message": "at most 10 bytes"}, "payload_too_large", "at most 10 bytes"),
+        (507, {}, "refused", ""),
+        (507, {"code": "x" * 65}, "refused", ""),
+    ],
+)
+async def test_an_upload_that_is_refused_for_good_says_why(
+    tmp_path: Path, status: int, words: dict[str, str], code: str, message: str
+) -> None:
+    receiver = Receiver(tmp_path / "gateway.sock", refuse=status, refusal=words)
+    courier = Courier(receiver.destinations, Outbox(lambda: datetime.now(UTC)), connections=Connections, url=lambda: None)
+    (tmp_path / "file").write_bytes(b"x" * 100_000)
+    async with receiving(receiver):
+        with pytest.raises(RefusedError) as refused:
+            await courier.publish("a1", os.open(tmp_path / "file", os.O_RDONLY), kind="download", name="a.txt")
+        receiver.refuse = None
+        await courier.publish("a1", os.open(tmp_path / "file", os.O_RDONLY), kind="download", name="a.txt")
+    await courier.close()
+    assert (refused.value.code, refused.value.message) == (code, message)
+    assert (receiver.lengths, [len(one.content) for one in receiver.artifacts]) == (["100000"] * 2, [100_000])
+
+
+@pytest.mark.parametrize(("before", "after", "sent"), [(5, 9, [b"x" * 5]), (9, 5, []), (9, 0, [])])
+async def test_a_file_that_changes_while_it_is_sent_is_sent_as_long_as_it_was_or_not_at_all(
+    tmp_path: Path, before: int, after: int, sent: list[bytes]
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * before)
+    receiver = Receiver(tmp_path / "gateway.sock")
+    courier = Courier(receiver.destinations, Outbox(lambda: datetime.now(UTC)), connections=Connections, url=lambda: None)
+    async with receiving(receiver):
+        publishing = asyncio.create_task(courier.publish("a1", os.open(path, os.O_RDONLY), kind="download", name="a.txt"))
+        await asyncio.sleep(0)  # it has looked how long the file is, and is connecting
+        path.write_bytes(b"x" * after)
+        if sent:
+            await publishing
+        else:
+            with pytest.raises(DeliveryError, match="shorter"):
+                await publishing
+        await courier.save(STATE)  # on another connection, if need be
+    await courier.close()
+    assert [one.content for one in receiver.artifacts] == sent
+    assert len(receiver.states) == 1

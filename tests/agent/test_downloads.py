@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from podium_agent.courier import RefusedError
 from podium_agent.downloads import Downloads
 from podium_agent.folder import SessionFolder
 from podium_agent.outbox import Outbox
@@ -38,6 +39,7 @@ class Browser:
         )
         self.published: list[str] = []
         self.may_answer = asyncio.Event()
+        self.refuses: RefusedError | None = None
         self.running = asyncio.create_task(self.downloads.run(self, lambda: 0))  # type: ignore[arg-type]
 
     def on(self, event: str, handler: Callable[[Params, str | None], None]) -> None:
@@ -50,6 +52,8 @@ class Browser:
         with os.fdopen(descriptor, "rb"):
             self.published.append(artifact)
             await self.may_answer.wait()
+            if self.refuses is not None:
+                raise self.refuses
 
     def say(self, event: str, params: Params) -> None:
         for handler in self.handlers[event]:
@@ -112,3 +116,16 @@ async def test_a_long_url_is_kept_as_it_is_recorded(browser: Browser) -> None:
     assert len(str(vars(browser.downloads))) < 10_000
     (started,) = browser.told(EventType.DOWNLOAD_STARTED)
     assert (started["url"], started["request_id"]) == (url[:200], "r1")
+
+
+async def test_a_download_that_the_gateway_does_not_take_is_recorded_with_the_reason_and_not_tried_again(browser: Browser) -> None:
+    browser.refuses = RefusedError(507, "quota_exceeded", "your artifacts take all")
+    browser.may_answer.set()
+    browser.begin("g1")
+    browser.progress("g1", "completed")
+    await browser.downloads.drain()
+    assert browser.published == ["g1"]
+    (event,) = [event for event in browser.outbox.batch() if event.type == EventType.DOWNLOAD_FINISHED]
+    said = {name: event.data[name] for name in ("state", "size", "reason", "message")}
+    assert said == {"state": "refused", "size": 5, "reason": "quota_exceeded", "message": "your artifacts take all"}
+    assert (event.blob, os.listdir(browser.folder.downloads)) == (None, [])

@@ -46,6 +46,10 @@ class Receiver:
     artifacts: list[Artifact] = field(default_factory=list)
     refuse: int | None = None
     """Answer everything with this status instead."""
+    refusal: dict[str, str] = field(default_factory=dict)
+    """With these words."""
+    lengths: list[str | None] = field(default_factory=list)
+    """What uploads said of their length."""
     largest: int | None = None
     """Bytes of the largest batch that is taken."""
     refused: list[str] = field(default_factory=list)
@@ -79,7 +83,7 @@ class Receiver:
             return JSONResponse({}, 401)
         if self.refuse is not None:
             self.refused.append(request.url.path)
-            return JSONResponse({}, self.refuse)
+            return JSONResponse(self.refusal, self.refuse)
         return None
 
     async def _events(self, request: Request) -> Response:
@@ -107,6 +111,7 @@ class Receiver:
 
     async def _artifact(self, request: Request) -> Response:
         content = await request.body()
+        self.lengths.append(request.headers.get("content-length"))
         if (refusal := self._refusal(request)) is not None:
             return refusal
         query: dict[str, Any] = dict(request.query_params)

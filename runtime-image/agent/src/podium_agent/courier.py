@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 from urllib.parse import quote
 
 import httpcore
+from pydantic import BaseModel, Field, ValidationError
 
 from podium_agent.console import recorded_url
 from podium_agent.network import Network
@@ -21,7 +22,7 @@ from podium_protocol.events import BatchReceipt, EventBatch
 from podium_protocol.sessions import Connections, Destinations
 from podium_protocol.state import SavedState
 
-__all__ = ["Courier", "DeliveryError"]
+__all__ = ["Courier", "DeliveryError", "RefusedError"]
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +33,29 @@ REQUEST_LIMIT: Final = 10.0
 UPLOAD_LIMIT: Final = 300.0
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _CHUNK: Final = 1 << 16
+_FINAL: Final = frozenset({413, 507})
+"""Answers that another try would get again."""
 
 
 class DeliveryError(Exception):
     """The gateway could not be reached, or did not take what was brought."""
 
 
-class TooLargeError(DeliveryError):
-    """The gateway takes nothing of that size, however often it is brought."""
+class RefusedError(DeliveryError):
+    """The gateway does not take this, however often it is brought: it is too large, or there is no room for it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"the gateway answered {status} {code}")
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class _Refusal(BaseModel):
+    """A gateway's words for it."""
+
+    code: str = Field(default="refused", max_length=64)
+    message: str = Field(default="", max_length=1000)
 
 
 class Courier:
@@ -98,12 +114,14 @@ class Courier:
         await self._send("PUT", "state", state.model_dump_json().encode())
 
     async def publish(self, artifact: str, descriptor: int, *, kind: str, name: str) -> None:
-        """Upload an open file (a descriptor, which is closed) as an artifact. Raises `DeliveryError`."""
+        """Upload an open file (a descriptor, which is closed) as an artifact. Raises `DeliveryError`, for good `RefusedError`."""
 
         path = f"artifacts/{quote(artifact, safe='')}?type={quote(kind)}&name={quote(name, safe='')}"
         # Closed here: of a gateway that is not there, the chunks are never asked for.
         with os.fdopen(descriptor, "rb") as file:
-            await self._send("PUT", path, _chunks(file), limit=UPLOAD_LIMIT)
+            # With its length a gateway can refuse it before it has stored a byte.
+            length = os.fstat(descriptor).st_size
+            await self._send("PUT", path, _chunks(file, length), length=length, limit=UPLOAD_LIMIT)
 
     async def close(self) -> None:
         """Drop the connections."""
@@ -116,8 +134,8 @@ class Courier:
         )
         try:
             answer = await self._send("POST", "events", batch.model_dump_json().encode())
-        except TooLargeError:
-            if batch.events:
+        except RefusedError as error:
+            if error.status == 413 and batch.events:
                 self._outbox.too_large(batch.events)
             raise
         if batch.events:
@@ -125,25 +143,48 @@ class Courier:
             # A store that has seen these before says so by a higher number; one that has lost its place must not stop us.
             self._outbox.forget(max(accepted, batch.events[-1].counter))
 
-    async def _send(self, method: str, path: str, content: bytes | AsyncIterator[bytes], *, limit: float = REQUEST_LIMIT) -> bytes:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        content: bytes | AsyncIterator[bytes],
+        *,
+        length: int | None = None,
+        limit: float = REQUEST_LIMIT,
+    ) -> bytes:
         kind = "application/json" if isinstance(content, bytes) else "application/octet-stream"
+        headers = [*self._headers, ("content-type", kind)]
+        headers += [] if length is None else [("content-length", str(length))]
         try:
             async with asyncio.timeout(limit):
                 answer = await self._pool.request(
                     method,
                     f"{self._url_prefix}/{path}",
-                    headers=[*self._headers, ("content-type", kind)],
+                    headers=headers,
                     content=content,
                 )
         except (OSError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise DeliveryError(f"{type(error).__name__}: {error}") from error
-        if answer.status == 413:
-            raise TooLargeError("the gateway answered 413")
+        if answer.status in _FINAL:
+            raise _refused(answer.status, answer.content)
         if answer.status // 100 != 2:
             raise DeliveryError(f"the gateway answered {answer.status}")
         return answer.content
 
 
-async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
-    while chunk := await asyncio.to_thread(file.read, _CHUNK):
+def _refused(status: int, content: bytes) -> RefusedError:
+    try:
+        said = _Refusal.model_validate_json(content)
+    except ValidationError:
+        said = _Refusal()
+    return RefusedError(status, said.code, said.message)
+
+
+async def _chunks(file: BinaryIO, length: int) -> AsyncIterator[bytes]:
+    """So many bytes, and no other number, since that is what was said: the file is the session's, who may write to it."""
+    while length:
+        chunk = await asyncio.to_thread(file.read, min(length, _CHUNK))
+        if not chunk:
+            raise OSError("the file has become shorter")
+        length -= len(chunk)
         yield chunk

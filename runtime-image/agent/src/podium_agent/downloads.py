@@ -18,7 +18,7 @@ from typing import Final
 
 from podium_agent.cdp import CdpConnection, Params
 from podium_agent.console import recorded_url
-from podium_agent.courier import Courier, DeliveryError
+from podium_agent.courier import Courier, DeliveryError, RefusedError
 from podium_agent.files import open_regular
 from podium_agent.folder import SessionFolder
 from podium_agent.outbox import Outbox
@@ -201,6 +201,11 @@ class Downloads:
                 await courier.publish(download.guid, descriptor, kind="download", name=download.name)
             except OSError as error:
                 self._lost(download, error)
+                return
+            except RefusedError as error:
+                log.warning("download_refused", extra={"download": download.guid, "error": str(error)})
+                self._remove(download)
+                self._finish(download, state="refused", size=size, reason=error.code, message=error.message)
                 return
             except DeliveryError as error:
                 log.warning("download_not_delivered", extra={"download": download.guid, "error": str(error), "tried": tried + 1})
