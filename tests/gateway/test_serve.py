@@ -10,13 +10,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from podium_gateway.store.database import Database
+from podium_gateway.store.objects import Objects
 from support.podium import LocalPodium, Podium, running_podium
+from support.store import Stores
 from support.waiting import eventually
 
 pytestmark = pytest.mark.browser
@@ -128,6 +132,20 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(home: Path) -> None:
     assert refused.returncode == 1
     assert f"podium: cannot listen on 127.0.0.1 port {port}" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+async def test_what_became_too_old_while_nobody_served_is_removed_at_the_start(home: Path) -> None:
+    folder = home / "objects"
+    async with await Database.open(f"sqlite:///{home}/podium.db") as database:
+        stores = Stores("", folder, database, Objects(folder.as_uri()))
+        run = await stores.begin()
+        for days, name in ((31, "old"), (29, "young")):
+            await stores.add(run.uid, name, content=name.encode(), now=datetime.now(UTC) - timedelta(days=days))
+        assert len(stores.files) == 2
+        with running_podium(home, PODIUM_CHROMIUM="/nowhere/chromium", PODIUM_WARM="0"):
+            await eventually(lambda: len(stores.files) < 2, what="the end of the old one")
+        assert [one.id for one in await stores.artifacts.list(run.uid)] == ["young"]
+        assert [file.read_text() for file in stores.files] == ["young"]
 
 
 async def test_a_machine_without_chromium_serves_and_says_what_is_missing(home: Path) -> None:

@@ -8,19 +8,13 @@ from pathlib import Path
 import pytest
 
 from podium_gateway.errors import ArtifactNotFound, PayloadTooLarge, SessionNotFound
-from podium_gateway.store.artifacts import Artifact
 from podium_gateway.store.objects import Objects
-from support.store import NOW, Stores, later
+from support.store import Stores, later
 
 
 async def _pieces(total: int, *, piece: int = 64_000) -> AsyncIterator[bytes]:
     for start in range(0, total, piece):
         yield b"x" * min(piece, total - start)
-
-
-async def _add(stores: Stores, uid: str, artifact_id: str = "d1", **changes: object) -> Artifact:
-    given = {"type": "download", "name": "report.pdf", "mime": "application/pdf", "content": b"hello", "now": NOW, **changes}
-    return await stores.artifacts.add(uid, 1, id=artifact_id, **given)  # type: ignore[arg-type]
 
 
 async def _content(stores: Stores, uid: str, artifact_id: str) -> bytes:
@@ -30,7 +24,7 @@ async def _content(stores: Stores, uid: str, artifact_id: str) -> bytes:
 
 async def test_a_file_comes_back_as_it_was(stores: Stores) -> None:
     run = await stores.begin()
-    added = await _add(stores, run.uid, content=_pieces(900_000))
+    added = await stores.add(run.uid, content=_pieces(900_000))
     assert (added.size, added.sha256) == (900_000, hashlib.sha256(b"x" * 900_000).hexdigest())
     opened, _ = await stores.artifacts.open(run.uid, "d1")
     assert opened == added
@@ -39,30 +33,30 @@ async def test_a_file_comes_back_as_it_was(stores: Stores) -> None:
 
 async def test_a_file_of_nothing_is_a_file(stores: Stores) -> None:
     run = await stores.begin()
-    assert (await _add(stores, run.uid, content=_pieces(0))).size == 0
+    assert (await stores.add(run.uid, content=_pieces(0))).size == 0
     assert await _content(stores, run.uid, "d1") == b""
 
 
 async def test_the_same_artifact_again_is_the_first_one(stores: Stores) -> None:
     run = await stores.begin()
-    added = await _add(stores, run.uid)
-    assert await _add(stores, run.uid, content=b"something else") == added
+    added = await stores.add(run.uid)
+    assert await stores.add(run.uid, content=b"something else") == added
     assert await _content(stores, run.uid, "d1") == b"hello"
     assert len(stores.files) == 1
 
 
 async def test_of_two_uploads_at_the_same_time_one_stays(stores: Stores) -> None:
     run = await stores.begin()
-    both = await asyncio.gather(*(_add(stores, run.uid, content=_pieces(500_000)) for _ in range(2)))
+    both = await asyncio.gather(*(stores.add(run.uid, content=_pieces(500_000)) for _ in range(2)))
     assert both[0] == both[1]
     assert len(stores.files) == 1
 
 
 async def test_one_byte_too_many_leaves_nothing(stores: Stores) -> None:
     run = await stores.begin()
-    assert (await _add(stores, run.uid, "fits", content=_pieces(stores.largest))).size == stores.largest
+    assert (await stores.add(run.uid, "fits", content=_pieces(stores.largest))).size == stores.largest
     with pytest.raises(PayloadTooLarge):
-        await _add(stores, run.uid, "too-large", content=_pieces(stores.largest + 1))
+        await stores.add(run.uid, "too-large", content=_pieces(stores.largest + 1))
     assert [artifact.id for artifact in await stores.artifacts.list(run.uid)] == ["fits"]
     assert len(stores.files) == 1
 
@@ -74,16 +68,16 @@ async def test_an_upload_that_breaks_off_leaves_nothing(stores: Stores) -> None:
 
     run = await stores.begin()
     with pytest.raises(ConnectionResetError):
-        await _add(stores, run.uid, content=broken())
+        await stores.add(run.uid, content=broken())
     with pytest.raises(SessionNotFound):
-        await _add(stores, "nobody")
+        await stores.add("nobody")
     assert await stores.artifacts.list(run.uid) == []
     assert stores.files == []
 
 
 async def test_names_of_callers_never_become_paths(stores: Stores) -> None:
     run = await stores.begin("..%2f..")
-    await _add(stores, run.uid, "../../../etc/x", name="../../passwd", type="../type")
+    await stores.add(run.uid, "../../../etc/x", name="../../passwd", type="../type")
     [file] = stores.files
     assert file.relative_to(stores.folder).parts[0] == "artifacts"
     assert ".." not in str(file)
@@ -92,14 +86,14 @@ async def test_names_of_callers_never_become_paths(stores: Stores) -> None:
 
 async def test_a_long_name_is_cut(stores: Stores) -> None:
     run = await stores.begin()
-    assert len((await _add(stores, run.uid, name="n" * 400, mime="m" * 400)).name) == 255
+    assert len((await stores.add(run.uid, name="n" * 400, mime="m" * 400)).name) == 255
 
 
 async def test_lists_are_by_session_and_run_the_oldest_first(stores: Stores) -> None:
     run, other = await stores.begin(), await stores.begin("other")
-    await _add(stores, run.uid, "b", now=later(1))
-    await _add(stores, run.uid, "a", now=later(2))
-    await _add(stores, other.uid, "b")
+    await stores.add(run.uid, "b", now=later(1))
+    await stores.add(run.uid, "a", now=later(2))
+    await stores.add(other.uid, "b")
     assert [artifact.id for artifact in await stores.artifacts.list(run.uid)] == ["b", "a"]
     assert [artifact.id for artifact in await stores.artifacts.list(run.uid, run=2)] == []
     assert [artifact.session_uid for artifact in await stores.artifacts.list(other.uid, run=1)] == [other.uid]
@@ -109,7 +103,7 @@ async def test_an_artifact_that_is_not_there_is_not_found(stores: Stores) -> Non
     run = await stores.begin()
     with pytest.raises(ArtifactNotFound):
         await stores.artifacts.open(run.uid, "d1")
-    await _add(stores, run.uid)
+    await stores.add(run.uid)
     stores.files[0].unlink()
     with pytest.raises(ArtifactNotFound):
         await stores.artifacts.open(run.uid, "d1")

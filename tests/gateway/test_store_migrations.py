@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 import podium_gateway.store.migrations as migrations
 from podium_gateway.store.database import Database
 from podium_gateway.store.excerpts import Excerpts
+from podium_gateway.store.objects import Objects
 from podium_gateway.store.sessions import SessionRecords
 from podium_gateway.views.recorded import Recorded
+from support.store import Stores
 
 THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EVENTS: list[tuple[str, dict[str, Any]]] = [
@@ -78,3 +80,21 @@ async def test_runs_of_the_first_version_are_counted_and_their_requests_found(em
         [request] = (await views.network(found, offset=0, limit=10)).entries
         assert (request.status, request.size, request.outcome) == (200, 5, "finished")
         assert (await views.console(found, offset=0, limit=10, level="error")).entries[0].message == "b"
+
+
+async def test_artifacts_of_an_earlier_version_count_towards_their_users_quotas(empty_database_url: str, tmp_path: Path) -> None:
+    async with at(empty_database_url, "0002") as connection:
+        for name in ("alice", "bob", "carol"):
+            await add(connection, "users", id=name, name=name, created_at=THEN)
+        session = {"last_run": 1, "last_seq": 0, "dropped_events": 0, "created_at": THEN}
+        for uid, user in (("u1", "alice"), ("u2", "alice"), ("u3", "bob")):
+            await add(connection, "sessions", uid=uid, user_id=user, workspace_id=user, session_id=uid, **session)
+        file = {"run": 1, "type": "download", "name": "a", "mime": "x/y", "sha256": "0", "created_at": THEN}
+        for uid, id, size in (("u1", "a", 5_000_000_000), ("u1", "b", 7), ("u2", "a", 30), ("u3", "a", 0)):
+            await add(connection, "artifacts", session_uid=uid, id=id, size=size, object_key=f"{uid}/{id}", **file)
+
+    async with await Database.open(empty_database_url) as database:
+        stores = Stores(empty_database_url, tmp_path / "objects", database, Objects((tmp_path / "objects").as_uri()))
+        assert [await stores.used(user) for user in ("alice", "bob", "carol")] == [(5_000_000_037, 3), (0, 1), (0, 0)]
+        assert await stores.artifacts.remove_older(THEN + timedelta(seconds=1), now=THEN) == 2
+        assert await stores.used("alice") == (30, 1)

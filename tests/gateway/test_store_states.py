@@ -68,13 +68,13 @@ async def test_states_are_each_users_own(stores: Stores) -> None:
     assert [state.session_id for state in await stores.states.list("alice")] == ["b", "a"]
     assert await stores.states.list("bob") == []
     assert await stores.states.get("bob", "a") is None
-    assert not await stores.states.delete("bob", "a")
+    assert not await stores.states.delete("bob", "a", now=NOW)
 
 
 async def test_a_deleted_state_is_gone_with_its_bytes(stores: Stores) -> None:
     await _put(stores, "one")
-    assert await stores.states.delete("alice", "shop")
-    assert not await stores.states.delete("alice", "shop")
+    assert await stores.states.delete("alice", "shop", now=NOW)
+    assert not await stores.states.delete("alice", "shop", now=NOW)
     assert await stores.states.get("alice", "shop") is None
     assert stores.files == []
 

@@ -83,6 +83,23 @@ async def test_list_get_put_and_delete(rig: Rig, http: httpx.AsyncClient, base: 
 NOT_THERE = [("GET", None), ("DELETE", None), ("PUT", {"url": CART}), ("PUT", {})]
 
 
+@pytest.mark.parametrize("base", FAMILIES)
+async def test_with_a_stored_session_the_files_of_all_its_runs_go_and_no_others(
+    rig: Rig, http: httpx.AsyncClient, base: str
+) -> None:
+    folder = rig.settings.home / "objects" / "artifacts"
+    file = {"type": "download", "name": "a", "mime": "text/plain", "content": b"hello", "now": datetime.now(UTC)}
+    for run, name in enumerate(("shop", "shop", "news"), 1):
+        await ended(rig, name, state("ada"))
+        record = await rig.parts.sessions.record(await rig.caller(), name)
+        await rig.parts.artifacts.add(record.uid, record.run, id=f"a{run}", **file)  # type: ignore[arg-type]
+    assert sum(path.is_file() for path in folder.rglob("*")) == 3
+    assert (await http.delete(f"{base}/shop")).status_code == 200
+    assert sum(path.is_file() for path in folder.rglob("*")) == 1
+    assert (await http.get("/api/sessions/shop/artifacts")).json() == {"artifacts": []}
+    assert len((await http.get("/api/sessions/news/artifacts")).json()["artifacts"]) == 1
+
+
 async def test_a_changed_url_keeps_the_rest(rig: Rig, http: httpx.AsyncClient) -> None:
     await ended(rig, "shop", state("ada"))
     await http.put("/api/stored-sessions/shop", json={"url": "https://shop.example/new"})

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-from podium_gateway.store.artifacts import Artifacts
+from podium_gateway.store.artifacts import UNBOUNDED, Artifact, Artifacts, Quota
 from podium_gateway.store.database import Database
 from podium_gateway.store.events import EventLog
 from podium_gateway.store.keys import Accounts
 from podium_gateway.store.objects import Objects
+from podium_gateway.store.removals import Removals
+from podium_gateway.store.schema import users
 from podium_gateway.store.sessions import SessionRecord, SessionRecords
 from podium_gateway.store.states import SavedStates
 from podium_protocol.events import Event
@@ -44,6 +47,7 @@ class Stores:
     objects: Objects
     most_events: int = 100
     largest: int = 1_000_000
+    quota: Quota = UNBOUNDED
 
     @property
     def accounts(self) -> Accounts:
@@ -59,7 +63,11 @@ class Stores:
 
     @property
     def artifacts(self) -> Artifacts:
-        return Artifacts(self.database, self.objects, largest=self.largest)
+        return Artifacts(self.database, self.objects, largest=self.largest, quota=self.quota)
+
+    @property
+    def removals(self) -> Removals:
+        return Removals(self.database, self.objects)
 
     @property
     def states(self) -> SavedStates:
@@ -69,6 +77,18 @@ class Stores:
     def files(self) -> list[Path]:
         """Every object's file."""
         return sorted(path for path in self.folder.rglob("*") if path.is_file())
+
+    async def add(self, uid: str, artifact_id: str = "d1", **changes: Any) -> Artifact:
+        """A file of five bytes of the session, unless told otherwise."""
+        given = {"type": "download", "name": "report.pdf", "mime": "application/pdf", "content": b"hello", "now": NOW, **changes}
+        return await self.artifacts.add(uid, 1, id=artifact_id, **given)
+
+    async def used(self, user: str = "alice") -> tuple[int, int]:
+        """Bytes and number of the user's artifacts, as they are added up."""
+        query = select(users.c.artifact_bytes, users.c.artifact_files).where(users.c.id == user)
+        async with self.database.read() as connection:
+            row = (await connection.execute(query)).one()
+        return row.artifact_bytes, row.artifact_files
 
     async def user(self, name: str = "alice") -> str:
         """The id of a user of that name, made if need be."""

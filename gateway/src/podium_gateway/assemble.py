@@ -1,7 +1,7 @@
 """All parts of one gateway, put together; the only module that knows every room."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from fastapi import FastAPI
@@ -18,6 +18,7 @@ from podium_gateway.operations.core import Operations
 from podium_gateway.operations.log import OperationLog
 from podium_gateway.operations.readable import Extractor
 from podium_gateway.placement import Placement
+from podium_gateway.retention import Retention
 from podium_gateway.sessions.catalog import Catalog
 from podium_gateway.sessions.chronicle import Chronicle
 from podium_gateway.sessions.core import Sessions
@@ -27,12 +28,13 @@ from podium_gateway.sessions.stored import StoredSessions
 from podium_gateway.sessions.strays import Strays
 from podium_gateway.sessions.tokens import RunTokens
 from podium_gateway.settings import Settings
-from podium_gateway.store.artifacts import Artifacts
+from podium_gateway.store.artifacts import Artifacts, Quota
 from podium_gateway.store.database import Database
 from podium_gateway.store.events import EventLog
 from podium_gateway.store.excerpts import Excerpts
 from podium_gateway.store.keys import Accounts
 from podium_gateway.store.objects import Objects
+from podium_gateway.store.removals import Removals
 from podium_gateway.store.sessions import SessionRecords
 from podium_gateway.store.states import SavedStates
 from podium_gateway.tunnels import RawTunnel, Tunnels
@@ -53,6 +55,7 @@ class Gateway:
     extractor: Extractor
     tunnels: Tunnels
     strays: Strays
+    retention: Retention
     accounts: Accounts
     keyring: Keyring
 
@@ -65,17 +68,18 @@ def _now() -> datetime:
 def assemble(settings: Settings, database: Database, placement: Placement) -> Gateway:
     """Everything between the database and the two apps."""
     provisioner = placement.provisioner
-    objects = Objects(settings.objects_url)
+    objects = Objects(settings.objects_url, reserve=settings.objects_reserve)
     accounts, keyring = Accounts(database), Keyring.open(settings.home)
     records = SessionRecords(database)
     events = EventLog(database, most=settings.max_events)
     states = SavedStates(database, objects, largest=settings.max_state)
-    artifacts = Artifacts(database, objects, largest=settings.max_artifact)
+    quota = Quota(bytes=settings.artifact_quota_bytes, files=settings.artifact_quota_files)
+    artifacts = Artifacts(database, objects, largest=settings.max_artifact, quota=quota)
 
     catalog, metrics, tokens = Catalog(), Metrics(), RunTokens(placement.token_secret, monotonic)
     tunnels = Tunnels(metrics, explains=provisioner.outlives)
     reports = Reports(catalog, events=events, states=states, artifacts=artifacts, clock=_now)
-    stored = StoredSessions(catalog, states, enabled=settings.storage == "on", clock=_now)
+    stored = StoredSessions(catalog, states, artifacts, enabled=settings.storage == "on", clock=_now)
     runs = Runs(
         catalog,
         provisioner,
@@ -94,7 +98,7 @@ def assemble(settings: Settings, database: Database, placement: Placement) -> Ga
     sessions = Sessions(catalog, runs, provisioner=provisioner, records=records, settings=settings)
     extractor = Extractor()
     operation_log = OperationLog(events, artifacts, being_stored=reports.being_taken)
-    operations = Operations(sessions, operation_log, extractor=extractor, clock=_now)
+    operations = Operations(sessions, operation_log, artifacts, extractor=extractor, clock=_now)
     metrics.watch(
         Gauges(
             sessions=catalog.by_status,
@@ -132,6 +136,12 @@ def assemble(settings: Settings, database: Database, placement: Placement) -> Ga
         extractor=extractor,
         tunnels=tunnels,
         strays=Strays(provisioner, records),
+        retention=Retention(
+            artifacts,
+            Removals(database, objects),
+            keep=timedelta(days=settings.artifact_retention) if settings.artifact_retention else None,
+            clock=_now,
+        ),
         accounts=accounts,
         keyring=keyring,
     )

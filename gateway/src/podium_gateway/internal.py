@@ -2,6 +2,8 @@
 else of the gateway is reachable from a session.
 """
 
+import logging
+
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,6 +18,8 @@ from podium_gateway.settings import Settings
 from podium_protocol.events import EventBatch
 
 __all__ = ["internal_app"]
+
+log = logging.getLogger(__name__)
 
 
 class _Inbox:
@@ -46,6 +50,7 @@ class _Inbox:
     async def artifact(self, request: Request) -> Response:
         """`PUT /artifacts/{id}?type=&name=&mime=`: bytes, stored as they come."""
         query = request.query_params
+        length = request.headers.get("content-length", "")
         await self._reports.take_artifact(
             self._whose(request),
             request.path_params["artifact_id"],
@@ -53,6 +58,7 @@ class _Inbox:
             name=query.get("name", "file"),
             mime=query.get("mime", ""),
             body=request.stream(),
+            length=int(length) if length.isdecimal() else None,
         )
         return JSONResponse({})
 
@@ -74,6 +80,8 @@ async def _body(request: Request, *, limit: int) -> bytes:
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, PodiumError)  # noqa: S101 - registered for this class
+    if error.status >= 500:
+        log.warning("report_refused", extra={"code": error.code, "explanation": error.message})
     return JSONResponse({"code": error.code, "message": error.message}, error.status)
 
 

@@ -106,6 +106,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], listener: socke
                 async with _serving(gateway.internal, inside, name="internal", http=reports), Tasks("gateway") as tasks:
                     tasks.start(gateway.tunnels.watch_keys(gateway.accounts.revoked_among), name="revoked-keys")
                     tasks.start(gateway.strays.watch(), name="strays")
+                    tasks.start(gateway.retention.watch(), name="retention")
                     tasks.start(_hurry(stopping, placement.provisioner), name="hurry")
                     public = bounded(bounds, words=_to_callers)
                     async with _serving(gateway.public, listener, name="public", http=public) as server:

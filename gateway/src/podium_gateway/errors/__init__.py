@@ -38,7 +38,9 @@ Each class has the HTTP status, a stable `code`, and for what may be tried again
     │   ├── SessionNotReady            503 session_not_ready     retry after 1 s
     │   ├── StorageOff                 503 storage_off           until an operator turns it on
     │   └── ShuttingDown               503 shutting_down         retry after 5 s
-    └── BrowserTimeout                 504 browser_timeout       502 where a face says so
+    ├── BrowserTimeout                 504 browser_timeout       502 where a face says so
+    └── InsufficientStorage            507 insufficient_storage  the volume is nearly full
+        └── QuotaExceeded              507 quota_exceeded        the user's artifacts take all that they may
 
 The message is for the caller: it names no path, address, key or statement of the gateway's own.
 """
@@ -61,6 +63,7 @@ from podium_gateway.errors.service import (
     CapacityExhausted,
     Conflict,
     Forbidden,
+    InsufficientStorage,
     Internal,
     InvalidRequest,
     KeyNotFound,
@@ -69,6 +72,7 @@ from podium_gateway.errors.service import (
     NotOffered,
     PayloadTooLarge,
     PodiumError,
+    QuotaExceeded,
     RateLimited,
     SessionEnded,
     SessionLive,
@@ -96,6 +100,7 @@ __all__ = [
     "ElementNotFound",
     "ElementNotUsable",
     "Forbidden",
+    "InsufficientStorage",
     "Internal",
     "InvalidRequest",
     "KeyNotFound",
@@ -108,6 +113,7 @@ __all__ = [
     "PageNotFound",
     "PayloadTooLarge",
     "PodiumError",
+    "QuotaExceeded",
     "RateLimited",
     "RefGone",
     "SessionEnded",

@@ -205,3 +205,24 @@ class ShuttingDown(Unavailable):
     code = "shutting_down"
     default_message = "the gateway is shutting down"
     default_retry_after = 5.0
+
+
+class InsufficientStorage(PodiumError):
+    """The volume that artifacts are kept on is nearly full; nothing more is kept until some have gone."""
+
+    status = 507
+    code = "insufficient_storage"
+    default_message = (
+        "the service's storage is nearly full and takes no more artifacts: remove some with"
+        " DELETE /api/sessions/{session_id}/artifacts, or ask whoever runs the service for more space"
+    )
+
+
+class QuotaExceeded(InsufficientStorage):
+    """The caller's artifacts take all that a user's may; `details` say how much they take, and how much they may."""
+
+    code = "quota_exceeded"
+    advice: ClassVar[str] = (
+        "remove some with DELETE /api/sessions/{session_id}/artifacts, or ask whoever runs the service for a larger quota"
+    )
+    default_message = f"your artifacts take all that they may: {advice}"

@@ -1,9 +1,10 @@
 """Typed operations on a session's pages: wait for its browser, ask its agent, give a result or one of our errors, and log it."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +17,7 @@ from podium_gateway.operations.readable import Extractor, chosen
 from podium_gateway.operations.tree import Tree
 from podium_gateway.sessions.catalog import LiveSession
 from podium_gateway.sessions.core import Sessions
+from podium_gateway.store.artifacts import Artifacts
 from podium_protocol.operations import (
     Acted,
     Action,
@@ -44,9 +46,12 @@ LOCATION_LIMIT: Final = 10.0
 class Operations:
     """What faces call. Each raises `PodiumError`; each is one event of the session, done or failed; no valid request is none."""
 
-    def __init__(self, sessions: Sessions, log: OperationLog, *, extractor: Extractor, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, sessions: Sessions, log: OperationLog, artifacts: Artifacts, *, extractor: Extractor, clock: Callable[[], datetime]
+    ) -> None:
         self._sessions = sessions
         self._log = log
+        self._artifacts = artifacts
         self._extractor = extractor
         self._clock = clock
 
@@ -101,12 +106,12 @@ class Operations:
             return await one.ask("page-size", request, PageSizeRead, limit=request.timeout)
 
     async def screenshot(self, live: LiveSession, request: Screenshot) -> Image:
-        """A picture of the page, which is kept as an artifact, too."""
+        """A picture of the page, which is kept as an artifact, too. Raises `InsufficientStorage` where that cannot be."""
         async with self._running(live, request) as one:
             return await one.shoot("screenshot", request, limit=request.timeout)
 
     async def image(self, live: LiveSession, request: ElementImage) -> Image:
-        """A picture of one element, which is kept as an artifact, too."""
+        """A picture of one element, in the same way."""
         async with self._running(live, request) as one:
             return await one.shoot("image", request, limit=request.timeout)
 
@@ -118,7 +123,7 @@ class Operations:
         place = await self._sessions.ready(live)
         if (key := live.key) is None:
             raise Internal
-        running = _Running(place.agent)
+        running = _Running(place.agent, partial(self._artifacts.require_room, live.user_id))
 
         def done(error: PodiumError | None = None) -> Done:
             return Done(
@@ -146,8 +151,9 @@ class Operations:
 class _Running:
     """One operation under way."""
 
-    def __init__(self, agent: AgentClient) -> None:
+    def __init__(self, agent: AgentClient, require_room: Callable[[int], Awaitable[None]]) -> None:
         self.agent = agent
+        self._require_room = require_room
         self.picture: Image | None = None
 
     async def ask(self, name: str, request: BaseModel, answer: type[M], *, limit: float) -> M:
@@ -160,7 +166,9 @@ class _Running:
         return read.model_copy(update={"dialogs": list(reply.dialogs)}) if reply.dialogs else read
 
     async def shoot(self, name: str, request: BaseModel, *, limit: float) -> Image:
-        """Have the agent take a picture."""
+        """Have the agent take a picture; none that would not be kept."""
+        await self._require_room(1)  # before the browser is asked, since that is the dearer part
         reply = await self.agent.operate(name, request, limit=limit)
+        await self._require_room(len(reply.content))
         self.picture = Image(reply.content, mime=reply.mime, dialogs=reply.dialogs)
         return self.picture

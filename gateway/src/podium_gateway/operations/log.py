@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from podium_gateway.errors import PodiumError
+from podium_gateway.errors import InsufficientStorage, PodiumError
 from podium_gateway.provision.port import RunKey
 from podium_gateway.store.artifacts import Artifacts
 from podium_gateway.store.events import EventLog
@@ -133,11 +133,14 @@ class OperationLog:
 
     async def _store(self, done: Done) -> None:
         uid, run = done.key.session_uid, done.key.run
-        blob = None
+        data, blob = done.data, None
         if (picture := done.picture) is not None:
             blob = secrets.token_hex(16)
             name = f"{done.type}-{done.began:%Y%m%d-%H%M%S}.{_EXTENSIONS.get(picture.mime, 'bin')}"
-            await self._artifacts.add(
-                uid, run, id=blob, type="screenshot", name=name, mime=picture.mime, content=picture.data, now=done.began
-            )
-        await self._events.append_own(uid, run, type=EventType.OPERATION, data=done.data, time=done.began, blob=blob)
+            try:
+                await self._artifacts.add(
+                    uid, run, id=blob, type="screenshot", name=name, mime=picture.mime, content=picture.data, now=done.began
+                )
+            except InsufficientStorage as error:  # there was room when the caller asked; others have taken it
+                data, blob = data | {"not_kept": {"code": error.code, "message": error.message}}, None
+        await self._events.append_own(uid, run, type=EventType.OPERATION, data=data, time=done.began, blob=blob)

@@ -73,9 +73,9 @@ class Reports:
             )
 
     async def take_artifact(
-        self, ref: RunRef, artifact_id: str, *, kind: str, name: str, mime: str, body: AsyncIterator[bytes]
+        self, ref: RunRef, artifact_id: str, *, kind: str, name: str, mime: str, body: AsyncIterator[bytes], length: int | None
     ) -> None:
-        """Store an artifact's bytes as they come."""
+        """Store an artifact's bytes as they come; what is too much by its `length` is refused before that."""
         mime = mime or mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"
         with self.being_taken(ref.key):
             await self._artifacts.add(
@@ -86,6 +86,7 @@ class Reports:
                 name=name,
                 mime=mime,
                 content=body,
+                length=length,
                 now=self._clock(),
             )
 

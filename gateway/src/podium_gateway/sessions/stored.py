@@ -16,6 +16,7 @@ from podium_gateway.errors import PodiumError, SessionLive, StateNotFound, Stora
 from podium_gateway.sessions.catalog import Catalog
 from podium_gateway.sessions.lifecycle import Status
 from podium_gateway.sessions.names import is_session_id
+from podium_gateway.store.artifacts import Artifacts
 from podium_gateway.store.states import SavedStates, StoredState
 from podium_protocol.state import SavedState
 from podium_protocol.urls import bare_url
@@ -40,9 +41,12 @@ class StoredSession:
 class StoredSessions:
     """The stored sessions of all users. What is not the caller's is not found."""
 
-    def __init__(self, catalog: Catalog, states: SavedStates, *, enabled: bool, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, catalog: Catalog, states: SavedStates, artifacts: Artifacts, *, enabled: bool, clock: Callable[[], datetime]
+    ) -> None:
         self._catalog = catalog
         self._states = states
+        self._artifacts = artifacts
         self._clock = clock
         self.enabled = enabled
         """Whether anything is saved at all."""
@@ -70,11 +74,13 @@ class StoredSessions:
         return StoredSession(session_id, url=url, saved_at=state.saved_at)
 
     async def delete(self, caller: Caller, session_id: str) -> None:
-        """Forget it. Raises `StateNotFound`, `SessionLive`."""
+        """Forget it, with the artifacts of all its runs. Raises `StateNotFound`, `SessionLive`."""
         self._require()
         self._require_idle(caller, session_id)
-        await self._find(caller.user_id, session_id)
-        await self._states.delete(caller.user_id, session_id)
+        there = await self._find(caller.user_id, session_id)
+        # The state last: as long as it is there, what failed in between can be asked for again.
+        await self._artifacts.remove_all(there.session_uid, now=self._clock())
+        await self._states.delete(caller.user_id, session_id, now=self._clock())
 
     async def start_of(self, caller: Caller, session_id: str, *, source: str | None) -> SavedState | None:
         """What a new run of `session_id` begins with: the fork's source as it is now, else its own last state, if any.

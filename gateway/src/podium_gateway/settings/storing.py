@@ -96,3 +96,44 @@ class Storing:
             high=64 * 1024 * 1024 * 1024,
         ),
     ] = 1024 * 1024 * 1024
+    artifact_quota_bytes: Annotated[
+        int,
+        Setting(
+            "PODIUM_ARTIFACT_QUOTA_BYTES",
+            "What all artifacts of one user may take together; what is over is refused with 507. 0: no bound.",
+            unit="bytes",
+            low=0,
+            high=1 << 50,
+        ),
+    ] = 5 * 1024 * 1024 * 1024
+    artifact_quota_files: Annotated[
+        int,
+        Setting(
+            "PODIUM_ARTIFACT_QUOTA_FILES",
+            "How many artifacts one user may have, in the same way. 0: no bound.",
+            unit="files",
+            low=0,
+            high=1_000_000_000,
+        ),
+    ] = 20_000
+    artifact_retention: Annotated[
+        float,
+        Setting(
+            "PODIUM_ARTIFACT_RETENTION",
+            "Artifacts that are older are removed, within minutes. 0: they are kept until somebody removes them.",
+            unit="days",
+            low=0,
+            high=36_500,
+        ),
+    ] = 30.0
+    objects_reserve: Annotated[
+        int,
+        Setting(
+            "PODIUM_OBJECTS_RESERVE",
+            "Free space that artifacts leave on the volume of PODIUM_OBJECTS_URL, by default the database's, too: with less they"
+            " are refused with 507, and all else goes on. Never more than half of the volume; 0: none.",
+            unit="bytes",
+            low=0,
+            high=1 << 50,
+        ),
+    ] = 1024 * 1024 * 1024

@@ -21,6 +21,7 @@ RESERVED: Final = frozenset({"me"})
 """Words that stand for something else where a user id stands in a path."""
 _LONGEST_NAME: Final = 100
 _IDS_AT_ONCE: Final = 500
+_USER: Final = select(users.c.id, users.c.name, users.c.created_at)
 _BY_ID: Final = select(api_keys).where(api_keys.c.id == bindparam("key_id"))
 
 
@@ -130,7 +131,7 @@ class Accounts:
             await connection.execute(update(api_keys).where(api_keys.c.id == key_id, stale).values(last_used_at=now))
 
     async def _one_user(self, condition: ColumnElement[bool]) -> User | None:
-        query = select(users).where(condition).order_by(users.c.created_at, users.c.id).limit(1)
+        query = _USER.where(condition).order_by(users.c.created_at, users.c.id).limit(1)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else User(**row._mapping)

@@ -50,6 +50,9 @@ users = Table(
     Column("id", ID, primary_key=True),
     Column("name", Words(100), nullable=False, unique=True),
     Column("created_at", Time, nullable=False),
+    # What the user's artifacts take: changed with them, in one transaction, so that gateways side by side keep one quota.
+    Column("artifact_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("artifact_files", BigInteger, nullable=False, server_default="0"),
 )
 
 api_keys = Table(
@@ -137,7 +140,7 @@ artifacts = Table(
     Column("size", BigInteger, nullable=False),
     Column("sha256", Words(64), nullable=False),
     Column("object_key", Words(NAME), nullable=False),
-    Column("created_at", Time, nullable=False),
+    Column("created_at", Time, nullable=False, index=True),
     PrimaryKeyConstraint("session_uid", "id"),
 )
 
@@ -153,4 +156,12 @@ saved_states = Table(
     Column("object_key", Words(NAME), nullable=False),
     Column("saved_at", Time, nullable=False),
     PrimaryKeyConstraint("user_id", "session_id"),
+)
+
+removed_objects = Table(
+    "removed_objects",
+    metadata,
+    Column("key", Words(NAME), primary_key=True),  # of an object that no other row names any more
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Time, nullable=False, index=True),
 )

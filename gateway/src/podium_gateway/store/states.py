@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from podium_gateway.errors import Internal, StaleRun, Unavailable
 from podium_gateway.store.database import Database
 from podium_gateway.store.objects import Objects, StoredObject
+from podium_gateway.store.removals import Removals
 from podium_gateway.store.schema import saved_states
 from podium_protocol.state import SavedState
 
@@ -42,6 +43,7 @@ class SavedStates:
     def __init__(self, database: Database, objects: Objects, *, largest: int = LARGEST) -> None:
         self._database = database
         self._objects = objects
+        self._removals = Removals(database, objects)
         self._largest = largest
 
     async def put(self, user_id: str, session_id: str, *, uid: str, run: int, state: bytes, now: datetime) -> None:
@@ -55,10 +57,10 @@ class SavedStates:
         try:
             replaced = await self._point_at(stored, user_id, session_id, uid=uid, run=run, now=now)
         except BaseException:  # cancelled, too: no row will ever name what was stored
-            await self._objects.delete(stored.key)
+            await self._removals.discard(stored.key, now=now)
             raise
         if replaced is not None:
-            await self._objects.delete(replaced)
+            await self._removals.discard(replaced, now=now)
 
     async def get(self, user_id: str, session_id: str) -> SavedState | None:
         """The document. Raises `Internal` for one that this version cannot read: guessing would lose data."""
@@ -89,15 +91,14 @@ class SavedStates:
             rows = await connection.execute(query.order_by(saved_states.c.saved_at.desc(), saved_states.c.session_id))
             return [_state(row) for row in rows]
 
-    async def delete(self, user_id: str, session_id: str) -> bool:
+    async def delete(self, user_id: str, session_id: str, *, now: datetime) -> bool:
         """Whether there was one."""
         query = delete(saved_states).where(_of(user_id, session_id)).returning(saved_states.c.object_key)
         async with self._database.write() as connection:
-            key = await connection.scalar(query)
-        if key is None:
-            return False
-        await self._objects.delete(key)
-        return True
+            keys = list(await connection.scalars(query))
+            await self._removals.note(connection, keys, now=now)
+        await self._removals.carry_out(keys, now=now)
+        return bool(keys)
 
     async def _point_at(
         self, stored: StoredObject, user_id: str, session_id: str, *, uid: str, run: int, now: datetime
