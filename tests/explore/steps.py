@@ -236,6 +236,8 @@ ACTS: Final[dict[str, tuple[float, Draw]]] = {
     "events": (1, _rest(f"GET {_ONE}/events", lambda r: {"after": r.choice([0, 3, 10**6]), "limit": r.choice([1, 1000])})),
     "artifacts": (0.7, _rest(f"GET {_ONE}/artifacts")),
     "artifact": (0.7, _rest(f"GET {_ONE}/artifacts/{{object_id}}")),
+    "artifact delete": (0.3, _rest(f"DELETE {_ONE}/artifacts/{{object_id}}")),
+    "artifacts delete": (0.2, _rest(f"DELETE {_ONE}/artifacts")),
     "link": (0.5, _rest("GET /artifacts/{owner}/{object_id}", _one_of("change", "", "", "expires", "signature"))),
     "kept": (0.5, _rest(f"GET {_KEPT}")),
     "kept one": (0.5, _rest(f"GET {_KEPT}/{{session_id}}")),

@@ -193,7 +193,9 @@ async def test_a_body_without_what_is_required_is_400(http: httpx.AsyncClient, o
 
 
 async def test_every_route_below_api_is_one_of_a_document_or_said_to_be_ours() -> None:
-    ours = {"GET /api/sessions/{session_id}/events", "GET /api/sessions/{session_id}/artifacts/{object_id}"}
+    files = "/api/sessions/{session_id}/artifacts"
+    one = f"{files}/{{object_id}}"
+    ours = {"GET /api/sessions/{session_id}/events", f"GET {one}", f"DELETE {one}", f"DELETE {files}"}
     promised = {f"{one.method} {one.path}" for one in DOCUMENTED}
     there = {
         f"{method.upper()} {path}"

@@ -165,7 +165,7 @@ def _answers(operation: Mapping[str, Any], components: Mapping[str, Schema]) -> 
 
 
 def _example(operation: Mapping[str, Any], components: Mapping[str, Schema]) -> str:
-    schema = operation["responses"]["200"].get("content", {}).get("application/json", {}).get("schema")
+    schema = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema")
     if not schema:
         return ""
     text = json.dumps(example_of(schema, components), indent=2, ensure_ascii=False)

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -14,6 +14,7 @@ from podium_gateway.faces.rbs.browser import BROWSER_FAULTS, invalid
 from podium_gateway.faces.rbs.models import ScreenshotView, clip_of
 from podium_gateway.faces.rbs.page_models import Ref, Selector, SizeView, TextView, TreeView, target_of
 from podium_gateway.faces.routes import SessionId
+from podium_gateway.faces.wire import ErrorBody
 from podium_gateway.operations.core import Image
 from podium_protocol.operations import (
     DialogsDismissed,
@@ -52,6 +53,13 @@ _SNAPSHOT: Final = {
     "content-disposition": "inline",
     "content-security-policy": "sandbox; script-src 'none'; object-src 'none'; form-action 'none'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
+}
+_NO_ROOM: Final[dict[int | str, dict[str, Any]]] = {
+    507: {
+        "model": ErrorBody,
+        "description": "Pictures are kept, and there is no room for one more: the caller's files take all that they may"
+        " (`quota_exceeded`), or the service's volume is nearly full (`insufficient_storage`). Remove some.",
+    }
 }
 _JPEG: Final = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 
@@ -147,7 +155,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
         "/{session_id}/screenshot",
         summary="Take a screenshot",
         response_model=ScreenshotView,
-        responses={200: _JPEG, **BROWSER_FAULTS},
+        responses={200: _JPEG, **BROWSER_FAULTS, **_NO_ROOM},
     )
     async def screenshot(
         *,
@@ -177,7 +185,7 @@ def pages(*, user_scoped: bool) -> APIRouter:
         "/{session_id}/image",
         summary="Take a picture of an element",
         response_model=ScreenshotView,
-        responses={200: _JPEG, **BROWSER_FAULTS},
+        responses={200: _JPEG, **BROWSER_FAULTS, **_NO_ROOM},
     )
     async def image(
         *,

@@ -93,7 +93,7 @@ def stored_sessions(*, user_scoped: bool) -> APIRouter:
 
     @routes.delete("/{session_id}", summary="Delete a stored session", responses={**_LIVE, **_OFF})
     async def delete_stored(parts: Service, caller: Called, session_id: SessionId) -> Forgotten:
-        """Forget it: the next run of that id begins with nothing."""
+        """Forget it, with the files (`/artifacts`) of all runs of that id: the next one begins with nothing."""
         await parts.stored.delete(caller, session_id)
         return Forgotten(session_id=session_id)
 

@@ -1,4 +1,4 @@
-"""A session's files: their list with signed links, and their bytes, behind a key or behind such a link."""
+"""A session's files: their list with signed links, their bytes, behind a key or behind such a link, and their removal."""
 
 import re
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from podium_gateway.faces.context import Called, Service
 from podium_gateway.faces.family import router
@@ -25,6 +25,10 @@ _SHOWABLE: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/web
 _BYTES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The bytes.", "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 }
+_NO_FILE: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"model": ErrorBody, "description": "No such session of this caller, or no such file of it (`artifact_not_found`)."}
+}
+_GONE: Final[dict[int | str, dict[str, Any]]] = {204: {"description": "Gone, with its bytes; there is no body."}}
 _NOT_PLAIN: Final = re.compile(r'[^ -~]|["%/\\]')
 """What some client would take for more than a character of a file's name."""
 ObjectId = Annotated[str, Path(description="The artifact's `objectId`.", examples=["obj-123"])]
@@ -53,7 +57,12 @@ def artifacts(*, user_scoped: bool) -> APIRouter:
 
     @routes.get("/{session_id}/artifacts", summary="List a session's files")
     async def list_artifacts(request: Request, parts: Service, caller: Called, session_id: SessionId) -> ArtifactList:
-        """Screenshots and downloads of the newest run, the oldest first, each with a signed link that works without a key."""
+        """Screenshots and downloads of the newest run, the oldest first, each with a signed link that works without a key.
+
+        They are kept for 30 days by default, and a user's may take 5 GiB and be 20,000 (`PODIUM_ARTIFACT_…` in
+        [settings.md](settings.md)). A picture beyond that is refused with 507, a download is not kept and its `download.finished`
+        says so. Remove what is not needed any more.
+        """
         record = await parts.sessions.record(caller, session_id)
         links = Links(request)
         expires = int(time()) + parts.settings.link_lifetime
@@ -74,12 +83,34 @@ def artifacts(*, user_scoped: bool) -> APIRouter:
         ]
         return ArtifactList(artifacts=views)
 
-    @routes.get("/{session_id}/artifacts/{object_id}", summary="Get a file", response_class=StreamingResponse, responses=_BYTES)
+    @routes.get(
+        "/{session_id}/artifacts/{object_id}",
+        summary="Get a file",
+        response_class=StreamingResponse,
+        responses={**_BYTES, **_NO_FILE},
+    )
     async def get_artifact(parts: Service, caller: Called, session_id: SessionId, object_id: ObjectId) -> StreamingResponse:
         """The bytes of one file, always as a download: what a page made is never shown as a page of ours."""
         record = await parts.sessions.record(caller, session_id)
         artifact, content = await parts.artifacts.open(record.uid, object_id)
         return _answer(artifact, content, inline=False)
+
+    @routes.delete("/{session_id}/artifacts", summary="Remove a session's files", status_code=204, responses=_GONE)
+    async def remove_artifacts(parts: Service, caller: Called, session_id: SessionId) -> Response:
+        """Those of all its runs, live or ended; what it recorded besides stays. Links to them answer 404 from now on.
+
+        204 also when there is none.
+        """
+        record = await parts.sessions.record(caller, session_id)
+        await parts.artifacts.remove_all(record.uid, now=datetime.now(UTC))
+        return Response(status_code=204)
+
+    @routes.delete("/{session_id}/artifacts/{object_id}", summary="Remove a file", status_code=204, responses={**_GONE, **_NO_FILE})
+    async def remove_artifact(parts: Service, caller: Called, session_id: SessionId, object_id: ObjectId) -> Response:
+        """One file, for good; links to it answer 404 from now on. A second time it is not found."""
+        record = await parts.sessions.record(caller, session_id)
+        await parts.artifacts.remove(record.uid, object_id, now=datetime.now(UTC))
+        return Response(status_code=204)
 
     return routes
 
