@@ -122,6 +122,8 @@ def serving(folder: Path, *, name: str, warm: int) -> Iterator[Podium]:
     left_out = ("PODIUM_", "PYTHONDONTWRITEBYTECODE")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
     environment |= {"PODIUM_HOME": str(home), "PODIUM_RUNTIME": str(folder / name), "PODIUM_WARM": str(warm), "PORT": str(port)}
+    # The rows that speak to a browser directly are no use that a session would notice.
+    environment |= {"PODIUM_IDLE_TIMEOUT": "3600"}
     with child([sys.executable, "-m", "podium_gateway", "serve"], log=log, environment=environment) as process:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=90, trust_env=False) as http:
 
