@@ -119,6 +119,7 @@ async def _played(browser: Browser, scenario: Callable[[Page, Site], Awaitable[A
         return await scenario(page, site)
 
 
+@pytest.mark.local
 @pytest.mark.parametrize("own", [False, True], ids=["session's context", "client's context"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_downloads_are_as_on_a_bare_chromium(target: Target, podium: Podium, site: Site, scenario: str, own: bool) -> None:
