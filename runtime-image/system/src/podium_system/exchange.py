@@ -8,10 +8,10 @@ page, are passed on whole.
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Messages"]
+__all__ = ["ANSWER", "Messages"]
 
 _TEXT: Final = 1
-_ANSWER: Final = b'{"id":'
+ANSWER: Final = b'{"id":'
 _ATTACHMENTS: Final = b'{"method":"Target.attachedToTarget"', b'{"method":"Target.detachedFromTarget"'
 _BEGINNING: Final = max(map(len, _ATTACHMENTS))
 _LONGEST: Final = 1 << 16
@@ -67,7 +67,7 @@ class Messages:
         if payload + min(length, _BEGINNING) > end:
             return -1
         if data[at] & 15 == _TEXT:
-            if masked or data.startswith(_ANSWER, payload):
+            if masked or data.startswith(ANSWER, payload):
                 self.count += 1
             elif self.told is not None and length <= _LONGEST and data.startswith(_ATTACHMENTS, payload):
                 if payload + length > end:

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from podium_system.commands import Commands, text_frame
-from podium_system.exchange import Messages
+from podium_system.commands import SMALLEST, Commands, text_frame
+from podium_system.exchange import ANSWER, Messages
 
 __all__ = ["Half", "Pair", "SpliceRefused", "SpliceStats"]
 
 FIN_WAIT: Final = 5.0
 """Seconds that a half-closed pair may linger for the rest of the other direction."""
+GATHERED: Final = 64
+SMALL: Final = 4096
+"""So many messages of so many bytes may wait to be counted."""
 
 
 class SpliceRefused(Exception):
@@ -80,26 +83,72 @@ class Half(asyncio.Protocol):
 
 
 class WatchedHalf(Half):
-    """One side of a pair whose messages are counted; some of a client's are answered here."""
+    """One side of a pair whose messages are counted.
 
-    __slots__ = ("commands", "messages")
+    Counting waits until somebody asks, or enough has gathered: Python on a core that has just woken up takes ten times as long as
+    in a row, and with few cores that is time of the browser's.
+    """
+
+    __slots__ = ("_unseen", "messages")
 
     def __init__(self, pair: "Pair", *, up: bool) -> None:
         super().__init__(pair, up=up)
         self.messages = Messages()
+        self._unseen: list[bytes] = []
+
+    def catch_up(self) -> None:
+        """See what has been passed on so far."""
+        for data in self._unseen:
+            self.messages.see(data)
+        self._unseen.clear()
+
+
+class ClientHalf(WatchedHalf):
+    """A client's side. Some of its commands are answered here."""
+
+    __slots__ = ("commands",)
+
+    def __init__(self, pair: "Pair") -> None:
+        super().__init__(pair, up=True)
         self.commands: Commands | None = None
-        """Of both sides: taken out of what comes up, and answered between two frames of what goes down."""
 
     def data_received(self, data: bytes) -> None:
-        """Pass it on first."""
-        self.bytes += len(data)
+        """Pass on what is not answered here."""
+        size = len(data)
+        self.bytes += size
         commands = self.commands
-        if commands is not None and self.up and self.messages.whole:
-            data = commands.passed(data)
+        if commands is not None and size >= SMALLEST and commands.among(data):
+            self.catch_up()
+            if self.messages.whole:
+                data = commands.passed(data)
+                self.pair.answer()
         self.peer.write(data)
-        self.messages.see(data)
-        if commands is not None and commands.answers:
-            self.pair.answer(commands)
+        self._unseen.append(data)
+        if size > SMALL or len(self._unseen) >= GATHERED:
+            self.catch_up()
+
+
+class UpstreamHalf(WatchedHalf):
+    """Chromium's side."""
+
+    __slots__ = ()
+
+    def __init__(self, pair: "Pair") -> None:
+        super().__init__(pair, up=False)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on. Only a single answer can wait to be seen; among events may be what somebody waits for."""
+        size, length = len(data), data[1] if len(data) > 4 else 0
+        self.bytes += size
+        self.peer.write(data)
+        self._unseen.append(data)
+        if size == length + 2 and length < 126:
+            alone = data[2:8] == ANSWER
+        else:
+            alone = length == 126 and size == (data[2] << 8 | data[3]) + 4 and size <= SMALL and data[4:10] == ANSWER
+        if not alone or len(self._unseen) >= GATHERED:
+            self.catch_up()
+            self.pair.answer()
 
 
 class Pair:
@@ -123,9 +172,8 @@ class Pair:
         self._fins = 0
         self._timer: asyncio.TimerHandle | None = None
         self.done: asyncio.Future[SpliceStats] = loop.create_future()
-        half = WatchedHalf if watched else Half
-        self.client = half(self, up=True)
-        self.upstream = half(self, up=False)
+        self.client: Half = ClientHalf(self) if watched else Half(self, up=True)
+        self.upstream: Half = UpstreamHalf(self) if watched else Half(self, up=False)
 
     @property
     def up_bytes(self) -> int:
@@ -141,7 +189,11 @@ class Pair:
     def waiting(self) -> bool:
         """Whether a command has no answer yet; only known of a pair that is watched."""
         up, down = self.client, self.upstream
-        return isinstance(up, WatchedHalf) and isinstance(down, WatchedHalf) and up.messages.count > down.messages.count
+        if not isinstance(up, ClientHalf) or not isinstance(down, UpstreamHalf):
+            return False
+        up.catch_up()
+        down.catch_up()
+        return up.messages.count > down.messages.count
 
     def listen(self, told: Callable[[bytes], None]) -> None:
         """Call `told` with each message in which a DevTools client learns of an attachment; of a pair that is watched."""
@@ -150,16 +202,17 @@ class Pair:
 
     def take(self, commands: Commands) -> None:
         """Answer these for the upstream; of a pair that is watched."""
-        for half in (self.client, self.upstream):
-            if isinstance(half, WatchedHalf):
-                half.commands = commands
+        if isinstance(self.client, ClientHalf):
+            self.client.commands = commands
 
-    def answer(self, commands: Commands) -> None:
+    def answer(self) -> None:
         """Send what is answered, unless the upstream's last frame has still to come whole; then behind that one."""
-        down = self.upstream
-        if isinstance(down, WatchedHalf) and down.messages.whole:
-            answers, commands.answers = commands.answers, []
-            down.peer.write(b"".join(map(text_frame, answers)))
+        up, down = self.client, self.upstream
+        if isinstance(up, ClientHalf) and isinstance(down, UpstreamHalf) and up.commands is not None and up.commands.answers:
+            down.catch_up()
+            if down.messages.whole:
+                answers, up.commands.answers = up.commands.answers, []
+                down.peer.write(b"".join(map(text_frame, answers)))
 
     def join(self, *, client: asyncio.Transport, upstream: asyncio.Transport) -> None:
         """Make both transports this pair's; reading of the upstream is the caller's to resume."""
