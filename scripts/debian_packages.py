@@ -99,7 +99,11 @@ CONTAINERS = (
     Part("runc", _command("runc")),
     Part("containernetworking-plugins", Path("/usr/lib/cni/bridge").exists),
 )
-NETWORK = (Part("nftables", _command("nft")), Part("iproute2", _command("ip")))
+NFTABLES = Part("nftables", _command("nft"))
+GUARD = Part(
+    "nftables", lambda: os.geteuid() != 0 or NFTABLES.present()
+)  # of DevTools ports; only root's Podium can make use of it
+NETWORK = (NFTABLES, Part("iproute2", _command("ip")))
 IMAGES = (
     Part("buildah", _command("buildah")),
     Part("netavark", _netavark),  # buildah of Debian 13 starts nothing without it, not even a build in the host's network
@@ -115,7 +119,7 @@ POSTGRESQL = Part(
 )
 NGINX = Part("nginx", _command("nginx"), by_itself=False)  # the package would start a web server on port 80
 
-FOR_RUN = (CHROMIUM, *FONTS, *SCREEN, NOVNC, ATOMIC)
+FOR_RUN = (CHROMIUM, *FONTS, *SCREEN, NOVNC, ATOMIC, GUARD)
 FOR_TEST = (*FOR_RUN, *NODE)
 FOR_POSTGRESQL = (POSTGRESQL,)
 FOR_CLUSTER = (*CONTAINERS, *NETWORK, *IMAGES, GO, CERTIFICATES, ATOMIC)

@@ -1,8 +1,11 @@
 """What the local provisioner takes from the machine: users, ports, folders, the lock on a home, and what it cleans."""
 
 import os
+import shutil
+import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from podium_gateway.provision.local.ports import ANY, Ports
 from podium_gateway.provision.local.reserve import reserve
 from podium_gateway.provision.local.uids import Uids
 from podium_protocol.reasons import EndReason
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a packet filter and users to give")
 
 
 def test_a_user_is_given_once_and_rests_before_it_is_given_again() -> None:
@@ -47,21 +52,97 @@ def test_what_another_process_holds_is_not_given() -> None:
     uids.close()
 
 
-def test_ports_are_given_once_and_then_any(unused_tcp_port_pair: tuple[int, int]) -> None:
-    ports = Ports(unused_tcp_port_pair)
-    assert {ports.take(), ports.take()} == set(unused_tcp_port_pair)
+def test_a_user_that_is_withheld_is_not_given() -> None:
+    uids = Uids(enabled=True, first=3_200_000, count=2, busy=set)
+    uids.withhold(3_200_000)
+    assert uids.take() == 3_200_001
+    uids.close()
+
+
+def test_who_is_not_root_has_chromium_choose_its_port() -> None:
+    ports = Ports(guarded=False)
+    ports.open()
     assert ports.take() == ANY
-    ports.give_back(unused_tcp_port_pair[0])
-    assert ports.take() == unused_tcp_port_pair[0]
     ports.close()
 
 
-@pytest.fixture
-def unused_tcp_port_pair() -> tuple[int, int]:
-    import socket
+@needs_root
+def test_ports_are_given_once_and_rest_and_run_out() -> None:
+    ports = Ports(guarded=True, first=29300, count=3)
+    ports.open()
+    try:
+        assert [ports.take(), ports.take()] == [29300, 29301]
+        ports.give_back(29300)
+        with socket.create_server(("127.0.0.1", 29302)):  # another program's
+            assert ports.take() == 29300
+        assert ports.take() == 29302
+        with pytest.raises(RuntimeError, match="no free DevTools port"):
+            ports.take()
+    finally:
+        ports.close()
 
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        return one.getsockname()[1], two.getsockname()[1]
+
+@needs_root
+def test_two_gateways_have_ports_and_rules_of_their_own_and_leave_none() -> None:
+    one, two = Ports(guarded=True, first=29300, count=3), Ports(guarded=True, first=29300, count=3)
+    for ports in (one, two):
+        ports.open()
+    assert (one.take(), two.take()) == (29300, 29303)
+    assert _tables() >= {"podium_29300", "podium_29303"}
+    one.close()
+    with socket.create_server(("127.0.0.1", 29303)):
+        assert [_connects(29303, uid=uid) for uid in (0, 60001)] == [True, False]
+    two.close()
+    assert not _tables() & {"podium_29300", "podium_29303"}
+
+
+@needs_root
+def test_what_a_gateway_that_was_killed_has_left_is_replaced() -> None:
+    killed = Ports(guarded=True, first=29300, count=3)
+    killed.open()
+    assert killed._held is not None
+    killed._held.release()
+    after = Ports(guarded=True, first=29300, count=3)
+    after.open()
+    assert after.take() == 29300
+    after.close()
+    assert "podium_29300" not in _tables()
+
+
+@needs_root
+def test_only_root_opens_connections_to_a_guarded_port_and_other_ports_are_as_they_were() -> None:
+    ports = Ports(guarded=True, first=29300, count=2)
+    ports.open()
+    try:
+        with socket.create_server(("127.0.0.1", 29301)), socket.create_server(("127.0.0.1", 29302)):
+            assert [_connects(port, uid=uid) for port in (29301, 29302) for uid in (0, 60001)] == [True, False, True, True]
+    finally:
+        ports.close()
+
+
+@needs_root
+def test_a_machine_without_the_packet_filter_says_so_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
+    ports = Ports(guarded=True)
+    ports.open()
+    assert ports.take() == ANY
+    assert [(record.message, record.error) for record in caplog.records] == [  # type: ignore[attr-defined]
+        ("devtools_ports_not_guarded", "nft is not installed; install it with: apt-get install nftables")
+    ]
+
+
+def _tables() -> set[str]:
+    listed = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+    return {line.split()[-1] for line in listed.splitlines()}
+
+
+def _connects(port: int, *, uid: int) -> bool:
+    command = ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"]
+    done = subprocess.run(command, user=uid, group=uid, extra_groups=[], capture_output=True, text=True)
+    assert done.returncode == 0 or "Connection refused" in done.stderr, done.stderr
+    return done.returncode == 0
 
 
 def test_two_gateways_do_not_share_a_home(tmp_path: Path) -> None:
@@ -71,8 +152,6 @@ def test_two_gateways_do_not_share_a_home(tmp_path: Path) -> None:
             "from podium_gateway.provision.local.folders import hold_home\n"
             f"with hold_home(Path({str(tmp_path)!r})): pass"
         )
-        import sys
-
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
         assert f"HomeInUse: another Podium (process {os.getpid()})" in done.stderr.replace(
             "podium_gateway.provision.local.folders.", ""

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from podium_gateway.provision.local import adapter as adapter_module
 from podium_gateway.provision.local.folders import Folders
 from podium_gateway.provision.local.launch import Launcher, environment_for_agents
-from podium_gateway.provision.local.ports import Ports
 from podium_gateway.provision.port import RunKey, RunRequest, StartFailed
 from podium_protocol.reasons import EndReason
 from podium_system.processes import descendants, facts
@@ -94,21 +92,6 @@ async def test_one_that_died_is_no_hindrance_and_is_replaced(tmp_path: Path) -> 
         await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
 
 
-async def test_it_keeps_no_devtools_port_from_a_session(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    async with local(tmp_path) as here:
-        here.provisioner._ports = Ports((port,))
-        await here.create()
-        assert here.provisioner._runs[KEY].port == port
-        following = await spare_of(here)  # began when there was no port left
-        await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
-        await eventually(lambda: not here.provisioner._ports._held, what="the port given back")
-        assert await here.create(OTHER) == following
-        assert here.provisioner._runs[OTHER].port == port
-        await here.provisioner.end(OTHER, reason=EndReason.REQUESTED)
-
-
 async def test_a_start_from_it_fails_as_any_other_and_leaves_nothing(tmp_path: Path) -> None:
     async with local(tmp_path, "fails") as here:
         await spare_of(here)
@@ -127,7 +110,7 @@ async def test_a_run_can_be_ended_while_it_starts(tmp_path: Path) -> None:
 def command(folder: Path) -> list[str]:
     """A real agent's command line, headless; its browser is a script that opens nothing."""
     browser = folder / "browser"
-    browser.write_text('#!/bin/sh\necho "$@" >"$HOME/arguments"\nexec sleep 60\n')
+    browser.write_text('#!/bin/sh\necho "$@" >"$TMPDIR/arguments"\nexec sleep 60\n')
     browser.chmod(0o755)
     folders = Folders(folder / "run")
     folders.prepare(other_users=False)
@@ -145,7 +128,7 @@ async def test_a_real_agent_does_nothing_until_it_is_told_and_is_an_ordinary_one
     await eventually(lambda: "uvloop" in Path(loaded).read_text(), what="its imports")
     assert not folder.exists()
     agent.stdin.write(b"6566\n")
-    said = folder / "home" / "arguments"
+    said = folder / "tmp" / "arguments"
     await eventually(lambda: said.exists() and "--remote-debugging-port=6566 " in said.read_text(), what="the browser")
     assert os.readlink(f"/proc/{agent.pid}/fd/0") == os.devnull
     agent.terminate()

@@ -96,7 +96,7 @@ async def test_eight_sessions_at_once_leave_nothing(home: Path) -> None:
         await asyncio.gather(*(podium.http.post(f"/api/sessions/{name}/ping") for name in EIGHT))
         everything = podium.left()
         assert len(everything.folders) == len(everything.sockets) == 8
-        owners = {path.stat().st_uid for path in (podium.runtime / "sessions").iterdir()}
+        owners = {path.stat().st_gid for path in (podium.runtime / "sessions").iterdir()}
         if os.geteuid() == 0:
             assert len(owners) == 8
 

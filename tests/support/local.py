@@ -86,7 +86,7 @@ async def local(folder: Path, manner: str = "ok", *, warm: int = 0, start: float
         FakeLauncher(key="k=v", environment={"FAKE": manner, "PATH": os.environ["PATH"]}),
         signer=signer,
         uids=Uids(enabled=False, first=1),
-        ports=Ports(()),
+        ports=Ports(guarded=False),
         limits=Limits(start=start, stop=5),
         headless=False,
         warm=warm,

@@ -130,6 +130,8 @@ def _local(settings: Settings, folders: Folders, environ: Mapping[str, str], *, 
         environment=environment_for_agents(environ),
         chromium=settings.chromium,
         sandbox=settings.sandbox,
+        memory=settings.session_memory << 20,
+        disk=settings.session_disk << 20,
         log_level=settings.log_level,
     )
     screen = shutil.which("Xvfb", path=environ.get("PATH")) is not None
@@ -138,7 +140,7 @@ def _local(settings: Settings, folders: Folders, environ: Mapping[str, str], *, 
         launcher,
         signer=signer,
         uids=Uids(enabled=uid == 0, first=settings.first_uid),
-        ports=Ports(),
+        ports=Ports(guarded=uid == 0),
         limits=Limits(
             start=settings.start_timeout,
             stop=settings.stop_grace,

@@ -48,6 +48,26 @@ class Local:
             high=4_000_000_000,
         ),
     ] = 50000
+    session_memory: Annotated[
+        int,
+        Setting(
+            "PODIUM_SESSION_MEMORY",
+            "Memory of one session, its browser and agent, as root and where the system's control groups allow; 0 for no bound.",
+            unit="MiB",
+            low=0,
+            high=1_048_576,
+        ),
+    ] = 4096
+    session_disk: Annotated[
+        int,
+        Setting(
+            "PODIUM_SESSION_DISK",
+            "Disk of one session: profile, downloads, temporary files. One that holds more is ended; 0 for no bound.",
+            unit="MiB",
+            low=0,
+            high=1_048_576,
+        ),
+    ] = 5120
     agent_silence: Annotated[
         float,
         Setting(

@@ -9,17 +9,22 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from podium_agent.folder import SessionFolder
 from podium_agent.settings import Settings, parse
 from podium_agent.xserver import DisplayError, XServer
 from podium_protocol.reasons import EXIT_CODES, EndReason
 from podium_system.processes import become_subreaper, descendants, die_with_parent
+
+THREADS: Final = 4096
+"""Processes and threads of a session's user. A browser has 150, a page of its own another 20."""
 
 
 class _Told(BaseException):
@@ -37,6 +42,12 @@ def main() -> None:
     if settings.parent:
         die_with_parent(settings.parent)
     become_subreaper()
+    if settings.uid is not None:
+        _close_view(settings)
+        # The kernel counts a user's threads, and holds root to no such limit.
+        resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
+    if settings.memory:
+        settings = replace(settings, memory_group=_join_group(settings))
     if settings.waits:
         port = _wanted()
         if port is None:
@@ -57,6 +68,28 @@ def main() -> None:
         _leave_nothing(settings, folder)
     _say_why(settings.end_file, reason, message)
     sys.exit(EXIT_CODES.get(reason, 1))
+
+
+def _close_view(settings: Settings) -> None:
+    from podium_agent.mounts import close_view
+
+    code = [Path(name) for name in (sys.prefix, sys.base_prefix, *sys.path, settings.chromium) if name]
+    if error := close_view(writable=(settings.folder.parent, Path(settings.listen.removeprefix("unix:")).parent), code=code):
+        _warn("session_may_execute_files", error=error)
+
+
+def _join_group(settings: Settings) -> Path | None:
+    from podium_system.cgroups import join_group
+
+    try:
+        return join_group(settings.folder.name, memory=settings.memory)
+    except OSError as error:
+        _warn("memory_not_bounded", error=str(error))
+        return None
+
+
+def _warn(event: str, **facts: str) -> None:
+    sys.stderr.write(json.dumps({"level": "warning", "event": event, **facts}) + "\n")  # before there is a log
 
 
 def _wanted() -> int | None:
@@ -81,7 +114,7 @@ def _say_why(file: Path, reason: EndReason, message: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:  # a container outside of a cluster has no such file, and its exit code says the reason too
-        sys.stderr.write(json.dumps({"level": "warning", "event": "end_not_written", "error": str(error), "end": text}) + "\n")
+        _warn("end_not_written", error=str(error), end=text)
 
 
 def _leave_nothing(settings: Settings, folder: SessionFolder) -> None:

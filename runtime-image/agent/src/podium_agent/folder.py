@@ -1,16 +1,21 @@
 """The session's own folder: profile, HOME, TMPDIR, downloads and X cookie of one browser, readable by nobody else."""
 
 import os
-import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from podium_system.removal import remove_tree
 
 __all__ = ["SessionFolder"]
 
 
 class SessionFolder:
-    """Made at start with mode 0700 for the browser's user, removed whole at the end.
+    """Made at start, removed whole at the end. Chromium leaves `org.chromium.Chromium.*` in TMPDIR and dconf in HOME.
 
-    Chromium leaves `org.chromium.Chromium.*` in TMPDIR and dconf in HOME, so both are in here.
+    The folder and its HOME are ours, so that its names mean what they say: the browser's user may list them and writes only in
+    what is below. A client can name any path for a download, and HOME is where libraries look for modules to load (NSS).
     """
 
     def __init__(self, root: Path, uid: int | None) -> None:
@@ -23,19 +28,26 @@ class SessionFolder:
         self.xauthority = root / "xauthority"
         self.display = root / "display"
         """Number of our X display, for whoever cleans up after an agent that was killed."""
-        self.vnc_socket = root / "vnc.sock"
+        self.vnc = root / "vnc"
+        self.vnc_socket = self.vnc / "socket"
         self._downloads: int | None = None
 
     def make(self) -> None:
         """Create it; a folder that is there already is not ours and raises `FileExistsError`."""
         self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root.mkdir(mode=0o700)
-        for folder in (self.profile, self.home, self.tmp, self.downloads):
+        self.home.mkdir(mode=0o700)
+        owned = (self.profile, self.tmp, self.downloads, self.vnc, self.home / ".config", self.home / ".cache")
+        for folder in owned:
             folder.mkdir(mode=0o700)
-        self._downloads = os.open(self.downloads, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
-        for folder in (self.profile, self.home, self.tmp, self.downloads):
             self.own(folder)
-        self.own(self.root)
+        self._downloads = os.open(self.downloads, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+        if self.uid is not None:
+            for folder in (self.root, self.home):
+                os.chown(folder, -1, self.uid)  # its group has nobody else
+                folder.chmod(0o750)
+        else:
+            self.home.chmod(0o500)
 
     @property
     def downloads_descriptor(self) -> int:
@@ -43,6 +55,18 @@ class SessionFolder:
         if self._downloads is None:
             self._downloads = os.open(self.downloads, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
         return self._downloads
+
+    @contextmanager
+    def vnc_address(self) -> Iterator[str]:
+        """Where to connect to the VNC server: the socket itself, through no link that its user may put there. Raises `OSError`."""
+        descriptor = os.open(self.vnc_socket, os.O_PATH | os.O_NOFOLLOW)
+        try:
+            about = os.fstat(descriptor)
+            if not stat.S_ISSOCK(about.st_mode) or about.st_uid != (os.geteuid() if self.uid is None else self.uid):
+                raise PermissionError("not a socket of the browser's user")
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
 
     def own(self, path: Path) -> None:
         """Give a path inside to the browser's user."""
@@ -69,11 +93,10 @@ class SessionFolder:
         }
 
     def remove(self) -> None:
-        """Take everything away; what a dying process still writes is tried once more."""
+        """Take everything away, as far as that is done in some seconds; whoever started us looks for the rest."""
         if self._downloads is not None:
             os.close(self._downloads)
             self._downloads = None
-        for last in (False, True):
-            shutil.rmtree(self.root, ignore_errors=not last)
-            if not self.root.exists():
-                return
+        if self.uid is None and self.home.is_dir():
+            self.home.chmod(0o700)
+        remove_tree(self.root)

@@ -45,7 +45,7 @@ async def watch_process(
         if exited.result() == 0:
             return EndReason.REQUESTED, "the browser was closed by its client"
         if exited.result() == -signal.SIGKILL and memory_kills() > kills_before:
-            return EndReason.OUT_OF_MEMORY, "Chromium's browser process was killed because the pod's memory was used up"
+            return EndReason.OUT_OF_MEMORY, "Chromium's browser process was killed because the session's memory was used up"
         return EndReason.BROWSER_CRASHED, chromium.death()
     finally:
         exited.cancel()

@@ -47,8 +47,8 @@ class Desk:
     It is kept when they leave, because it knows which keys have been given to which letters.
     """
 
-    def __init__(self, socket: str, x: X11) -> None:
-        self.socket = socket
+    def __init__(self, folder: SessionFolder, x: X11) -> None:
+        self.folder = folder
         """Where the VNC server listens."""
         self.copied: set[Callable[[str], None]] = set()
         """Called with each text that the browser copies."""
@@ -63,10 +63,10 @@ class Desk:
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def reach(cls, display: Display, socket: str) -> "Desk":
+    async def reach(cls, display: Display, folder: SessionFolder) -> "Desk":
         """Raises `X11Error`."""
         x = await display.connected()
-        desk = cls(socket, x)
+        desk = cls(folder, x)
         try:
             desk.hands = await Hands.reach(x)
             desk.clipboard = await Clipboard.reach(x, desk._spread)
@@ -209,7 +209,7 @@ class Screen:
     async def _reached(self, display: Display) -> Desk:
         if self._desk is None or self._desk.closed:
             try:
-                desk = await Desk.reach(display, str(self._folder.vnc_socket))
+                desk = await Desk.reach(display, self._folder)
             except X11Error as error:
                 raise AgentError(AgentErrorCode.NO_SCREEN, str(error)) from error
             desk.on_shown = self.answered  # another picture is in other memory
@@ -256,7 +256,8 @@ class Screen:
     async def _listening(self, process: asyncio.subprocess.Process) -> None:
         while True:
             with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_unix_connection(str(self._folder.vnc_socket))
+                with self._folder.vnc_address() as address:
+                    _, writer = await asyncio.open_unix_connection(address)
                 writer.close()
                 return
             if process.returncode is not None:

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,7 +68,8 @@ async def serve(settings: Settings, chromium: Chromium, *, folder: SessionFolder
         waiting=tunnels.waiting,
         # `kubectl port-forward` reaches DevTools past us. Nobody else is on a pod's loopback; on a shared machine anybody is.
         outsiders=(lambda: strangers(browser.chromium.port) > 0) if settings.alone else (lambda: False),
-        memory_kills=oom_kills if settings.alone else (lambda: 0),
+        memory_kills=_memory_kills(settings),
+        disk=settings.disk,
         sandbox_required=settings.sandbox == "required",
     )
     loop = asyncio.get_running_loop()
@@ -111,6 +112,13 @@ def _bounds() -> Bounds:
 
 def _words(code: str, sentence: str) -> dict[str, str]:
     return {"code": AgentErrorCode.INVALID_REQUEST, "message": sentence}
+
+
+def _memory_kills(settings: Settings) -> Callable[[], int]:
+    if settings.alone:
+        return oom_kills
+    group = settings.memory_group
+    return (lambda: 0) if group is None else (lambda: oom_kills(group))
 
 
 def _listen(address: str) -> socket.socket:

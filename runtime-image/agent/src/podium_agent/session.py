@@ -9,6 +9,7 @@ from typing import Any, Final
 from podium_agent.browser import Browser
 from podium_agent.context import overrides, set_viewport
 from podium_agent.courier import Courier, DeliveryError
+from podium_agent.disk import watch_disk
 from podium_agent.errors import AgentError, CdpClosed, CdpTimeout
 from podium_agent.guard import Verdict, unless_gone, watch_answers, watch_process
 from podium_agent.restore import Restore, TabStorage
@@ -47,6 +48,7 @@ class Session:
         outsiders: Callable[[], bool] = lambda: False,
         memory_kills: Callable[[], int] = lambda: 0,
         sandbox_required: bool = False,
+        disk: int = 0,
     ) -> None:
         self.browser = browser
         self.bound: SignedFor | None = None
@@ -67,6 +69,8 @@ class Session:
         self._own(self._verdict_of(death), "watch-process")
         clock = asyncio.get_running_loop().time
         self._own(self._verdict_of(watch_answers(browser.chromium, browser.connection, clock)), "watch-answers")
+        if disk:
+            self._own(self._verdict_of(watch_disk(browser.folder.root, disk)), "watch-disk")
         if sandbox_required:
             self._own(self._refuse_without_sandbox(), "watch-sandbox")
 

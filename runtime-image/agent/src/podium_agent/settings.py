@@ -37,6 +37,12 @@ class Settings:
     """Whom they sign for when they mean this agent: a pod's uid, or where an agent on a shared machine listens."""
     uid: int | None = None
     """User of the browser's processes; none means our own."""
+    memory: int = 0
+    """Bytes that agent and browser may have together, by a control group; 0 where somebody else sees to it (a pod's limit)."""
+    memory_group: Path | None = None
+    """The control group that keeps the bound, as far as there is one."""
+    disk: int = 0
+    """Bytes that the session's folder may hold; 0 where somebody else sees to it."""
     headless: bool = False
     ready_fd: int | None = None
     devtools_port: int = 0
@@ -120,6 +126,8 @@ def _from_arguments(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--folder", required=True, type=Path, help="the session's own folder, made by the agent")
     parser.add_argument("--key", required=True, type=_key, action="append", help="ID=KEY, a public key that may sign requests")
     parser.add_argument("--uid", type=int, help="user to run the browser as (needs root)")
+    parser.add_argument("--memory", type=int, default=0, help="bytes of memory for agent and browser; 0 sets no bound")
+    parser.add_argument("--disk", type=int, default=0, help="bytes of disk for the session's folder; 0 sets no bound")
     parser.add_argument("--headless", action="store_true", help="no X server and no live view")
     parser.add_argument("--ready-fd", type=int, help="file descriptor that gets a line when the browser is usable")
     parser.add_argument("--devtools-port", type=int, default=0, help="0 takes any free port")
@@ -138,6 +146,8 @@ def _from_arguments(arguments: Sequence[str]) -> Settings:
         keys=dict(given.key),
         audience=given.listen.partition(":")[2],
         uid=given.uid,
+        memory=given.memory,
+        disk=given.disk,
         headless=given.headless,
         ready_fd=given.ready_fd,
         devtools_port=given.devtools_port,

@@ -31,7 +31,8 @@ async def watch(websocket: WebSocket, screen: Screen, *, on_open: Callable[[], N
     """Carry one viewer until it leaves or the screen ends. `on_open`: it has been accepted. Raises `AgentError` before that."""
     async with screen.opened() as desk:
         try:
-            reader, writer = await asyncio.open_unix_connection(desk.socket)
+            with desk.folder.vnc_address() as address:
+                reader, writer = await asyncio.open_unix_connection(address)
         except OSError as error:
             raise AgentError(AgentErrorCode.NO_SCREEN, "the VNC server does not take connections") from error
         # Before it has to wonder: what a server hears first tells it what is spoken.

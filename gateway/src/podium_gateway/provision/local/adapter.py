@@ -9,7 +9,7 @@ from typing import Final
 from podium_gateway.agents import AgentClient
 from podium_gateway.errors import PodiumError, ShuttingDown
 from podium_gateway.provision.local.child import AgentChild, Limits
-from podium_gateway.provision.local.folders import Folders
+from podium_gateway.provision.local.folders import AgentPaths, Folders
 from podium_gateway.provision.local.launch import Launcher
 from podium_gateway.provision.local.pool import WarmPool
 from podium_gateway.provision.local.ports import ANY, Ports
@@ -20,6 +20,7 @@ from podium_gateway.provision.port import Launch, OnEnded, Place, RunEnded, RunK
 from podium_gateway.tasks import Tasks
 from podium_protocol.reasons import EndReason
 from podium_protocol.signing import RequestSigner
+from podium_system.cgroups import remove_groups
 from podium_system.splice import Target
 
 __all__ = ["LocalProvisioner"]
@@ -69,16 +70,27 @@ class LocalProvisioner:
     async def open(self) -> None:
         """Clean what a gateway that was killed left, and begin to fill the pool."""
         self._folders.prepare(other_users=self._uids.enabled)
+        await asyncio.to_thread(self._ports.open)
+        remove_groups()
         for left in self._folders.left():
-            uid = left.folder.stat().st_uid if left.folder.exists() else 0
-            own = None if uid in (0, self._folders.root.stat().st_uid) else uid
-            killed = await asyncio.to_thread(sweep, left, uid=own, leader=None)
-            log.warning("leftover_removed", extra={"agent": left.name, "processes": killed})
+            await self._sweep(left)
         # The pool's first browser, where there is a pool, has the processor to itself.
         self._keeping = [
+            self._tasks.start(self._folders.keep_empty(), name="remover"),
             self._tasks.start(self._pool.keep(), name="warm-pool"),
             self._tasks.start(self._spare.keep(after=self._first_spare), name="spare-agent"),
         ]
+
+    async def _sweep(self, left: AgentPaths) -> None:
+        try:
+            uid = left.owner()
+            swept = await asyncio.to_thread(sweep, left, uid=uid, leader=None)
+        except Exception:
+            log.exception("leftover_not_removed", extra={"agent": left.name})
+            return
+        log.warning("leftover_removed", extra={"agent": left.name, "processes": swept.killed})
+        if uid is not None and not swept.clean:
+            self._uids.withhold(uid)
 
     def subscribe(self, on_ended: OnEnded) -> None:
         """See `Provisioner`."""
@@ -213,5 +225,5 @@ class LocalProvisioner:
             log.error("agents_outlive_the_gateway", extra={"agents": len(self._children)})
         await self._tasks.close()
         self._uids.close()
-        self._ports.close()
-        self._folders.remove()
+        await asyncio.to_thread(self._ports.close)
+        await asyncio.to_thread(self._folders.remove)

@@ -18,7 +18,7 @@ from podium_gateway.errors import PodiumError
 from podium_gateway.provision.local.endings import Exit, exit_of
 from podium_gateway.provision.local.folders import AgentPaths
 from podium_gateway.provision.local.launch import Launcher
-from podium_gateway.provision.local.sweep import processes_left, sweep
+from podium_gateway.provision.local.sweep import sweep
 from podium_gateway.provision.port import StartFailed
 from podium_protocol.reasons import EndReason
 from podium_protocol.sessions import EndRequest
@@ -267,11 +267,16 @@ class AgentChild:
     async def _clean_up(self, process: asyncio.subprocess.Process | None) -> None:
         await self.agent.close()
         leader = process.pid if process is not None else None
-        killed = await asyncio.to_thread(sweep, self.paths, uid=self.uid, leader=leader)
-        left = processes_left(self.paths, uid=self.uid, leader=leader)
-        self.clean = not left
-        if killed or left:
-            log.warning("agent_left_processes", extra={"agent": self.paths.name, "killed": killed, "left": len(left)})
+        try:
+            swept = await asyncio.to_thread(sweep, self.paths, uid=self.uid, leader=leader)
+        except Exception:
+            # What a session leaves behind ends nothing but the use of its user.
+            log.exception("agent_left_files", extra={"agent": self.paths.name})
+            self.clean = False
+            return
+        self.clean = swept.clean
+        if swept.killed or not swept.clean:
+            log.warning("agent_left_processes", extra={"agent": self.paths.name, "killed": swept.killed, "clean": swept.clean})
 
 
 def _dead(process: asyncio.subprocess.Process) -> bool:

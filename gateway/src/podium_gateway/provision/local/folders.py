@@ -6,19 +6,34 @@ must stay short (108 bytes in the kernel). Layout, with the modes that keep sess
     <root>/            0711  ours
       gateway/         0700  internal.sock, where agents report
       agents/          0700  <name>.sock
-      sessions/        0711  <name>/ (0700, the session's user), <name>.end.json
+      sessions/        0711  <name>/ (0750, ours, for the session's user to enter), <name>.end.json
+      removing/        0700  what is left of sessions and takes long to remove
 """
 
+import asyncio
+import contextlib
 import fcntl
+import logging
 import os
-import shutil
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from podium_system.removal import remove_tree
 
 __all__ = ["AgentPaths", "Folders", "HomeInUse", "hold_home"]
+
+log = logging.getLogger(__name__)
+
+SOON: Final = 1.0
+"""Seconds in which nearly every folder can be removed; what takes longer nobody waits for."""
+LATER: Final = 600.0
+"""Seconds for what takes longer. It is tried again at the next start."""
+LOOK: Final = 5.0
 
 
 class HomeInUse(Exception):
@@ -50,6 +65,8 @@ class AgentPaths:
     name: str
     folder: Path
     socket: Path
+    removing: Path
+    """A folder of ours, on the same file system."""
 
     @property
     def end_note(self) -> Path:
@@ -68,11 +85,19 @@ class AgentPaths:
         except (OSError, ValueError):
             return None
 
+    def owner(self) -> int | None:
+        """The session's user, as the folder's group; none when it is ours or there is no folder."""
+        with contextlib.suppress(FileNotFoundError):
+            group = self.folder.lstat().st_gid
+            return None if group in (0, self.folder.parent.stat().st_gid) else group
+        return None
+
     def remove(self) -> None:
-        """Folder, socket and note; none of them need exist."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Folder, socket and note; none of them need exist. A folder that takes longer is moved out of the way."""
         self.socket.unlink(missing_ok=True)
         self.end_note.unlink(missing_ok=True)
+        if os.path.lexists(self.folder) and not remove_tree(self.folder, limit=SOON):
+            os.rename(self.folder, self.removing / f"{self.name}-{secrets.token_hex(4)}")
 
 
 class Folders:
@@ -82,6 +107,7 @@ class Folders:
         self.root = root
         self._sessions = root / "sessions"
         self._agents = root / "agents"
+        self._removing = root / "removing"
         self.internal_socket = root / "gateway" / "internal.sock"
 
     def prepare(self, *, other_users: bool) -> None:
@@ -97,6 +123,7 @@ class Folders:
             (self.root, 0o711),
             (self._sessions, 0o711),
             (self._agents, 0o700),
+            (self._removing, 0o700),
             (self.internal_socket.parent, 0o700),
         ):
             folder.mkdir(mode=mode, exist_ok=True)
@@ -110,7 +137,7 @@ class Folders:
 
     def of(self, name: str) -> AgentPaths:
         """The places of the agent called `name`."""
-        return AgentPaths(name, self._sessions / name, self._agents / f"{name}.sock")
+        return AgentPaths(name, self._sessions / name, self._agents / f"{name}.sock", self._removing)
 
     def left(self) -> list[AgentPaths]:
         """What is there, be it in use or left by a gateway that was killed."""
@@ -118,9 +145,19 @@ class Folders:
         names |= {entry.name.removesuffix(".sock") for entry in self._agents.iterdir()}
         return [self.of(name) for name in sorted(names)]
 
+    async def keep_empty(self) -> None:
+        """Remove what takes long, one after the other; runs until cancelled."""
+        tried: set[str] = set()
+        while True:
+            for name in set(os.listdir(self._removing)) - tried:
+                tried.add(name)
+                await asyncio.to_thread(remove_tree, self._removing / name, limit=LATER)
+            await asyncio.sleep(LOOK)
+
     def remove(self) -> None:
-        """The whole root, at the very end."""
-        shutil.rmtree(self.root, ignore_errors=True)
+        """The whole root, at the very end; what takes longer than some seconds is left to the next start."""
+        if not remove_tree(self.root):
+            log.warning("files_left", extra={"folder": str(self.root)})
 
 
 def _require_way_in(root: Path) -> None:

@@ -28,6 +28,10 @@ class Launcher:
     environment: Mapping[str, str] = field(repr=False)
     chromium: str = ""
     sandbox: str = "preferred"
+    memory: int = 0
+    """Bytes of memory for each agent and its browser; 0 sets no bound."""
+    disk: int = 0
+    """Bytes of disk for each session's folder; 0 sets no bound."""
     log_level: str = "INFO"
 
     def command(
@@ -48,6 +52,8 @@ class Launcher:
             *(("--devtools-port", str(port)) if port else ()),
             *(("--chromium", self.chromium) if self.chromium else ()),
             *("--sandbox", self.sandbox),
+            *(("--memory", str(self.memory)) if self.memory and uid is not None else ()),
+            *(("--disk", str(self.disk)) if self.disk else ()),
             *("--log-level", self.log_level),
             *("--parent", str(os.getpid())),
             *(("--wait",) if waits else ()),

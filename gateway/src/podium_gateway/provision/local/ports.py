@@ -1,24 +1,101 @@
-"""DevTools ports that no web page can speak to.
+"""DevTools ports that nobody but the agents can connect to.
 
-Chromium's DevTools has no credential, and every page of every session on this machine can send requests to loopback.
-Chromium itself refuses to open URLs on ports of well-known services (ERR_UNSAFE_PORT), so a DevTools server on one of those
-is out of reach for pages, while the agent, which is no browser, reaches it. The list is net/base/port_util.cc's, without the
-privileged ones. Of the ports that the Fetch standard calls bad it opens two (4190, 6679), so a test asks Chromium itself.
+Chromium's DevTools has no credential, and all browsers and programs of a machine share its loopback: a page, Chromium's own
+discovery of targets (chrome://inspect) or a program of another session would find them. So as root the ports of one gateway have a
+rule of the kernel's packet filter, which lets only root's sockets open connections to them, whatever asks. Who is not root cannot
+make one, and need not: there all sessions are one user, whose programs and files are open to each of them anyway.
 """
 
 import logging
+import shutil
 import socket
+import subprocess
 from typing import Final
 
 from podium_gateway.provision.local.reserve import Reservation, reserve
 
-__all__ = ["ANY", "UNSAFE", "Ports"]
+__all__ = ["ANY", "Ports"]
 
 log = logging.getLogger(__name__)
 
-UNSAFE: Final = (1719, 1720, 1723, 2049, 3659, 4045, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6697, 10080)
 ANY: Final = 0
-"""Let Chromium choose: an ordinary port, which pages of other sessions could find."""
+"""Let Chromium choose: an ordinary port, which every program of the machine can connect to."""
+FIRST: Final = 21000
+COUNT: Final = 1024
+BLOCKS: Final = 8
+"""Gateways of one machine that can have such ports: 21000 to 29191, below those that kernels give to clients."""
+NFT_LIMIT: Final = 10.0
+
+# Only what opens a connection is looked at, so nothing that flows costs anything.
+_TABLE: Final = """\
+add table inet {name}
+delete table inet {name}
+table inet {name} {{
+  chain output {{
+    type filter hook output priority filter; policy accept;
+    oif "lo" tcp dport {first}-{last} tcp flags & (syn | ack) == syn meta skuid != 0 reject with tcp reset
+  }}
+}}
+"""
+
+
+class Ports:
+    """Gives ports out and takes them back; `open` before use. One that is not `guarded` gives none."""
+
+    def __init__(self, *, guarded: bool, first: int = FIRST, count: int = COUNT) -> None:
+        self._guarded = guarded
+        self._blocks = [range(first + number * count, first + (number + 1) * count) for number in range(BLOCKS)]
+        self._block = range(0)
+        self._held: Reservation | None = None
+        self._taken: set[int] = set()
+        self._next = 0
+
+    def open(self) -> None:
+        """Take a block that nobody uses, and guard it. Where that is not possible all ports are `ANY`, which is logged."""
+        if not self._guarded:
+            return
+        error = "other programs use those ports"
+        for block in self._blocks:
+            if (held := reserve(f"devtools-ports-{block.start}")) is None:
+                continue
+            if all(map(_free, block)):
+                error = _nft(_TABLE.format(name=_name(block), first=block[0], last=block[-1]))
+                if not error:
+                    self._block, self._held = block, held
+                    return
+            held.release()
+        log.warning("devtools_ports_not_guarded", extra={"error": error, "meaning": "programs of other sessions can connect"})
+
+    def take(self) -> int:
+        """A port that is free, or `ANY`. Raises `RuntimeError` when all are taken."""
+        if not self._block:
+            return ANY
+        # Round the block, so that a port rests as long as possible.
+        for offset in range(len(self._block)):
+            port = self._block[(self._next + offset) % len(self._block)]
+            if port not in self._taken and _free(port):
+                self._taken.add(port)
+                self._next = port - self._block.start + 1
+                return port
+        raise RuntimeError("no free DevTools port for a session")
+
+    def give_back(self, port: int) -> None:
+        """Nothing listens on it any more."""
+        self._taken.discard(port)
+
+    def close(self) -> None:
+        """Give everything back, and remove the rule."""
+        if self._held is not None:
+            if error := _nft(f"delete table inet {_name(self._block)}\n"):
+                log.warning("devtools_rule_left", extra={"table": _name(self._block), "error": error})
+            self._held.release()
+            self._held = None
+        self._block = range(0)
+        self._taken.clear()
+
+
+def _name(block: range) -> str:
+    return f"podium_{block.start}"
 
 
 def _free(port: int) -> bool:
@@ -31,31 +108,13 @@ def _free(port: int) -> bool:
     return True
 
 
-class Ports:
-    """Gives ports out and takes them back."""
-
-    def __init__(self, ports: tuple[int, ...] = UNSAFE) -> None:
-        self._ports = ports
-        self._held: dict[int, Reservation] = {}
-
-    def take(self) -> int:
-        """A port of the list that is free, else `ANY`."""
-        for port in self._ports:
-            if port in self._held or not _free(port):
-                continue
-            if (held := reserve(f"port-{port}")) is not None:
-                self._held[port] = held
-                return port
-        log.warning("devtools_port_reachable_by_pages", extra={"ports": len(self._ports), "taken": len(self._held)})
-        return ANY
-
-    def give_back(self, port: int) -> None:
-        """Nothing listens on it any more."""
-        if (held := self._held.pop(port, None)) is not None:
-            held.release()
-
-    def close(self) -> None:
-        """Give everything back."""
-        for held in self._held.values():
-            held.release()
-        self._held.clear()
+def _nft(commands: str) -> str:
+    """Run nft; what it had against it, empty when nothing."""
+    program = shutil.which("nft") or shutil.which("nft", path="/usr/sbin:/sbin")
+    if program is None:
+        return "nft is not installed; install it with: apt-get install nftables"
+    try:
+        done = subprocess.run([program, "-f", "-"], input=commands, capture_output=True, text=True, timeout=NFT_LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        return f"nft did not end within {NFT_LIMIT:g} s"
+    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"nft ended with {done.returncode}"])[0]

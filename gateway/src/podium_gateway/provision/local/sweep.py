@@ -6,17 +6,19 @@ what the kernel does not undo is undone here.
 
 import contextlib
 import os
-import shutil
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from podium_gateway.provision.local.folders import AgentPaths
+from podium_system.cgroups import remove_groups
 from podium_system.displays import displays_of, remove_display
 from podium_system.processes import pids_of_user
+from podium_system.removal import remove_tree
 
-__all__ = ["processes_left", "sweep"]
+__all__ = ["Swept", "processes_left", "sweep"]
 
 LIMIT: Final = 5.0
 """Seconds to wait for killed processes to be gone; pid 1 has been seen to reap 2 s late, zombies do not count."""
@@ -49,22 +51,28 @@ def _names(file: Path, marker: bytes) -> bool:
         return False
 
 
-def _remove_files_of(uid: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Processes that had to be killed, and whether the user has nothing left that another session could find."""
+
+    killed: int
+    clean: bool
+
+
+def _remove_files_of(uid: int) -> bool:
     # The uid is given to another session some day, and that one must find nothing.
+    gone = True
     for folder in _SHARED:
         with contextlib.suppress(OSError):
             for entry in list(os.scandir(folder)):
                 with contextlib.suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_uid != uid:
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        shutil.rmtree(entry.path, ignore_errors=True)
-                    else:
-                        os.unlink(entry.path)
+                    if entry.stat(follow_symlinks=False).st_uid == uid:
+                        gone &= remove_tree(Path(entry.path), limit=LIMIT)
+    return gone
 
 
-def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> int:
-    """Remove all that is left; blocks up to `LIMIT`. Gives the number of processes that had to be killed."""
+def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> Swept:
+    """Remove all that is left; blocks up to `LIMIT`, and some seconds for files. Raises `OSError` for a folder that stays."""
     killed: set[int] = set()
     deadline = time.monotonic() + LIMIT
     while left := processes_left(paths, uid=uid, leader=leader):
@@ -80,7 +88,7 @@ def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> int:
     for display in {paths.display(), *(displays_of(uid) if uid is not None else ())}:
         if display is not None:
             remove_display(display)
+    remove_groups(paths.name)
+    clean = uid is None or _remove_files_of(uid)
     paths.remove()
-    if uid is not None:
-        _remove_files_of(uid)
-    return len(killed)
+    return Swept(len(killed), clean and not left)

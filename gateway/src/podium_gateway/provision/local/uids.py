@@ -75,6 +75,11 @@ class Uids:
         if uid is not None and (held := self._held.pop(uid, None)) is not None:
             held.release()
 
+    def withhold(self, uid: int) -> None:
+        """Something of it is left that must not be found by whoever has it next."""
+        if uid not in self._held and (held := reserve(f"uid-{uid}")) is not None:
+            self._held[uid] = held
+
     def close(self) -> None:
         """Give everything back."""
         for held in self._held.values():

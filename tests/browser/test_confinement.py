@@ -1,0 +1,217 @@
+"""What a session's own client and its own programs can do to the machine and to other sessions, as root runs them: nothing.
+
+A client of DevTools is a caller, and more than a page: it opens Chromium's own pages, and names paths. And whatever it may be able
+to run in its browser runs as the session's user, so programs are started as that user, in that browser's mounts.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from support.podium import LocalPodium, running_podium
+from support.records import end_session
+from support.site import Site
+from support.stock import connected
+from support.traces import Traces, begin_session
+from support.waiting import eventually
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(os.geteuid() != 0, reason="without root all sessions are one user"),
+]
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[LocalPodium]:
+    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
+    with running_podium(home, PODIUM_WARM="0", PODIUM_DISCONNECT_GRACE="60") as running:
+        yield running
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+async def two(gateway: LocalPodium) -> AsyncIterator[tuple[Browser, Traces, Traces]]:
+    """A client of one session, that session on the machine, and another one there."""
+    mine, other = await begin_session(gateway, "mine"), await begin_session(gateway, "other")
+    async with async_playwright() as playwright:
+        yield await connected(playwright, gateway.ws_url("mine")), mine, other
+    for name in ("mine", "other"):
+        await end_session(gateway.http, name)
+
+
+def as_program_of(traces: Traces, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program as code in the session's browser process would run it."""
+    inside = ["nsenter", f"--mount=/proc/{traces.chromium}/ns/mnt", "setpriv", f"--reuid={traces.uid}", f"--regid={traces.uid}"]
+    inside += ["--clear-groups", "env", "-i", "PATH=/usr/bin:/bin", *(f"{name}={value}" for name, value in environment.items())]
+    return subprocess.run([*inside, *command], capture_output=True, text=True, timeout=30)
+
+
+async def test_a_program_of_a_session_connects_to_no_devtools_port(two: tuple[Browser, Traces, Traces], site: Site) -> None:
+    _, mine, other = two
+    port = int(site.url.rpartition(":")[2])
+    for target, opens in ((port, True), (mine.port, False), (other.port, False)):
+        for address in ("127.0.0.1", "localhost", "127.0.0.2"):
+            done = as_program_of(mine, "bash", "-c", f"exec 3<>/dev/tcp/{address}/{target}")
+            assert (done.returncode == 0) == opens or address == "127.0.0.2", (target, address, done.stderr)
+    assert as_program_of(mine, "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{other.port}").stderr.count("refused")
+
+
+class _Discovered(BaseHTTPRequestHandler):
+    """Answers Chromium's discovery of targets as a browser would."""
+
+    def do_GET(self) -> None:
+        page = {"id": "1", "title": "found by discovery", "type": "page", "url": "http://found/", "description": ""}
+        page["webSocketDebuggerUrl"] = "ws://127.0.0.1:1/devtools/page/1"
+        version = {
+            "Browser": "Chrome/156.0.0.0",
+            "Protocol-Version": "1.3",
+            "webSocketDebuggerUrl": "ws://127.0.0.1:1/devtools/browser",
+        }
+        answer = json.dumps(version if "version" in self.path else [page]).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *arguments: object) -> None: ...
+
+
+@contextmanager
+def discovered() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Discovered) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+async def test_chromiums_own_discovery_finds_no_session(
+    gateway: LocalPodium, two: tuple[Browser, Traces, Traces], site: Site
+) -> None:
+    """It opens its sockets itself and knows no ports that pages may not open."""
+    browser, mine, other = two
+    answer = await gateway.http.post("/api/sessions/other/navigate", json={"url": f"{site.url}/form.html"})
+    assert answer.status_code == 200, answer.text
+    page = browser.contexts[0].pages[0]
+    await page.goto("chrome://inspect/#devices")
+    with discovered() as port:
+        addresses = [f"127.0.0.1:{each}" for each in (mine.port, other.port, port)]
+        await page.evaluate(
+            """addresses => {
+                chrome.send("set-tcp-discovery-config", [addresses]);
+                chrome.send("set-discover-tcp-targets-enabled", [true]);
+            }""",
+            addresses,
+        )
+
+        async def shown() -> str:
+            text = await page.inner_text("#devices-list")
+            return text if "found by discovery" in text else ""
+
+        # What looks finds what is there, several times over.
+        for _ in range(3):
+            await eventually(shown, what="the target of nobody's")
+            await asyncio.sleep(1)  # its own period
+        text = await shown()
+    assert "form.html" not in text, text
+
+
+async def test_a_client_puts_no_module_where_a_browser_loads_it_from(two: tuple[Browser, Traces, Traces]) -> None:
+    """NSS loads what `pkcs11.txt` in its folder of certificates names, into the browser process, outside of any sandbox."""
+    browser, mine, _ = two
+    library = next(Path("/usr/lib").rglob("libsoftokn3.so"))  # a module of NSS' own kind
+    folder = mine.folder / "home" / ".local/share/pki/nssdb"
+    cdp = await browser.new_browser_cdp_session()
+    ended: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    cdp.on("Browser.downloadProgress", lambda event: event["state"] != "inProgress" and ended.put_nowait(event))
+    page = browser.contexts[0].pages[0]
+
+    async def put(name: str, content: bytes) -> bool:
+        """As often as it takes to be heard: beside a client that has just come, Podium names the folder again."""
+        while True:
+            await cdp.send("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder), "eventsEnabled": True})
+            await page.evaluate(
+                """([name, content]) => {
+                    const bytes = Uint8Array.from(atob(content), one => one.charCodeAt(0));
+                    const link = Object.assign(document.createElement("a"), {download: name});
+                    link.href = URL.createObjectURL(new Blob([bytes]));
+                    link.click();
+                }""",
+                [name, base64.b64encode(content).decode()],
+            )
+            async with asyncio.timeout(30):
+                event = await ended.get()
+            if event["state"] == "canceled" or str(folder) in event.get("filePath", ""):
+                return event["state"] == "completed"
+
+    module = f"library={folder}/mark.so\nname=mark\n"
+    assert not await put("mark.so", library.read_bytes())
+    assert not await put("pkcs11.txt", f"library=\nname=NSS Internal\nNSS=Flags=internal\n\n{module}".encode())
+    assert not folder.exists()
+    await page.goto("chrome://certificate-manager/")
+    assert await page.title()
+    assert "mark.so" not in Path(f"/proc/{mine.chromium}/maps").read_text()
+
+
+async def test_nothing_that_a_session_can_write_is_executed_or_loaded(two: tuple[Browser, Traces, Traces]) -> None:
+    _, mine, _other = two
+    program = "/bin/true"
+    places = [mine.folder / name for name in ("profile", "tmp", "downloads", "vnc", "home/.config", "home/.cache")]
+    places += [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
+    for place in places:
+        copy = f"{place}/copy-of-{mine.uid}"
+        done = as_program_of(mine, "cp", program, copy)
+        assert done.returncode == 0, done.stderr
+        assert "Permission denied" in as_program_of(mine, copy).stderr
+        loaded = as_program_of(mine, program, LD_PRELOAD=copy).stderr
+        assert "failed to map segment" in loaded, loaded
+        assert as_program_of(mine, "rm", copy).returncode == 0
+    assert as_program_of(mine, program, LD_PRELOAD="/lib/x86_64-linux-gnu/libm.so.6").stderr == "", "the machine's own is loaded"
+
+
+async def test_a_session_changes_no_name_that_root_goes_by_and_no_file_of_the_machine(
+    two: tuple[Browser, Traces, Traces], tmp_path: Path
+) -> None:
+    _, mine, other = two
+    tmp_path.chmod(0o777)
+    open_to_all = Path(tempfile.mkdtemp(prefix="podium-open-", dir="/var/lib"))  # a folder as some machines have
+    open_to_all.chmod(0o1777)
+    try:
+        for command in (
+            f"mv {mine.folder}/downloads {mine.folder}/away",
+            f"ln -s /etc {mine.folder}/link",
+            f"rm -f {mine.folder}/display",
+            f"mkdir -p {mine.folder}/home/.pki",
+            f"ls {other.folder}",
+            f"touch {mine.folder.parent}/file",
+            f"ls {mine.socket.parent}",
+            f"touch {open_to_all}/file",
+            "mount -t tmpfs none /mnt",
+            f"kill {other.chromium}",
+            f"cat /proc/{other.chromium}/environ",
+        ):
+            done = as_program_of(mine, "bash", "-c", command)
+            assert done.returncode != 0, command
+    finally:
+        open_to_all.rmdir()
+
+
+async def test_a_session_starts_no_more_than_so_many_programs(two: tuple[Browser, Traces, Traces]) -> None:
+    _, mine, other = two
+    for traces in (mine, other):
+        limits = Path(f"/proc/{traces.chromium}/limits").read_text()
+        line = next(line for line in limits.splitlines() if line.startswith("Max processes"))
+        assert line.split()[2:4] == ["4096", "4096"]

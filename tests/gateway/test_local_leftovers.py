@@ -1,0 +1,160 @@
+"""Whatever a session leaves behind, nothing of it stops an end, a start, or the sessions beside it."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from podium_gateway.provision.local.folders import Folders
+from podium_gateway.provision.port import RunRequest
+from podium_protocol.reasons import EndReason
+from support.local import KEY, local
+from support.waiting import eventually
+
+DEPTH = 3000
+"""Three times as deep as Python recurses, and longer than the kernel's longest path."""
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root")
+
+
+def deep(folder: Path) -> None:
+    here = os.open(folder, os.O_PATH)
+    for _ in range(DEPTH):
+        os.mkdir("abcdef", dir_fd=here)
+        below = os.open("abcdef", os.O_PATH, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+
+
+def many(folder: Path) -> None:
+    for number in range(20_000):
+        os.mknod(folder / str(number))
+
+
+def odd_names(folder: Path) -> None:
+    for name in ("-rf", "--help", "a\nb", "\udcff\udcfe", "*", " ", "…", "x" * 255):
+        (folder / name).touch()
+        (folder / f"{name[:250]}.d").mkdir()
+
+
+def links(folder: Path) -> None:
+    (folder / "root").symlink_to("/")
+    (folder / "loop").symlink_to("loop")
+    (folder / "up").symlink_to("..")
+
+
+def closed(folder: Path) -> None:
+    (folder / "closed" / "within").mkdir(parents=True)
+    (folder / "closed" / "within").chmod(0)
+    (folder / "closed").chmod(0)
+
+
+def other_kinds(folder: Path) -> None:
+    os.mkfifo(folder / "fifo")
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = os.getcwd()
+        os.chdir(folder)  # the path of a socket is short
+        listener.bind("socket")
+        os.chdir(here)
+
+
+def sparse(folder: Path) -> None:
+    with open(folder / "large", "wb") as file:
+        file.truncate(1 << 40)
+
+
+def in_the_way(folder: Path) -> None:
+    """Names that our own code looks for are something else."""
+    for name in ("display", "profile", "downloads", "xauthority"):
+        with contextlib.suppress(FileNotFoundError):
+            (folder / name).unlink()
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "display" / "not-a-number").touch()
+
+
+KINDS: list[Callable[[Path], None]] = [deep, many, odd_names, links, closed, other_kinds, sparse, in_the_way]
+
+
+def a_leftover(folders: Folders, fill: Callable[[Path], None]) -> Path:
+    folders.prepare(other_users=False)
+    folder = folders.of("left").folder
+    folder.mkdir()
+    fill(folder)
+    return folder
+
+
+@pytest.mark.parametrize("fill", KINDS, ids=lambda fill: fill.__name__)
+async def test_a_start_removes_what_a_killed_gateway_has_left(tmp_path: Path, fill: Callable[[Path], None]) -> None:
+    folder = a_leftover(Folders(tmp_path / "run"), fill)
+    async with local(tmp_path) as here:
+        assert not os.path.lexists(folder)
+        await here.create()
+        await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
+        await eventually(lambda: not os.listdir(here.folders.root / "removing"), what="the last of it gone")
+
+
+@pytest.mark.parametrize("fill", KINDS, ids=lambda fill: fill.__name__)
+async def test_an_end_is_one_whatever_the_session_has_left(tmp_path: Path, fill: Callable[[Path], None]) -> None:
+    async with local(tmp_path) as here:
+        await here.create()
+        folder = here.provisioner._runs[KEY].paths.folder
+        folder.mkdir(exist_ok=True)
+        fill(folder)
+        await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
+        assert (await here.end_of()).reason is EndReason.REQUESTED
+        assert not os.path.lexists(folder)
+
+
+@needs_root
+async def test_what_cannot_be_removed_is_out_of_the_way_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folders = Folders(tmp_path / "run")
+
+    def a_mount(folder: Path) -> None:
+        (folder / "mounted").mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder / "mounted"], check=True)
+        (folder / "mounted" / "of-somebody-else").touch()
+
+    a_leftover(folders, a_mount)
+    try:
+        # Not `local`, which wants nothing to be left.
+        async with asyncio.timeout(30):
+            with contextlib.suppress(AssertionError):
+                async with local(tmp_path) as here:
+                    await here.create()
+                    await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
+        assert any(record.message == "not_removed" for record in caplog.records)
+        assert [path.name for path in folders.root.rglob("mounted/*")] == ["of-somebody-else"], "what is mounted is not ours"
+        async with asyncio.timeout(30):
+            with contextlib.suppress(AssertionError):
+                async with local(tmp_path) as here:
+                    await here.provisioner.create(RunRequest(KEY, max_lifetime=100))
+                    await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
+    finally:
+        mounted = next(folders.root.rglob("mounted"))
+        subprocess.run(["umount", mounted], check=True)
+
+
+@needs_root
+async def test_what_cannot_even_be_moved_stops_neither_a_start_nor_an_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folders = Folders(tmp_path / "run")
+    folder = a_leftover(folders, lambda folder: (folder / "file").touch())
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        with contextlib.suppress(AssertionError):
+            async with local(tmp_path) as here:
+                await here.create()
+                mine = here.provisioner._runs[KEY].paths.folder
+                mine.mkdir(exist_ok=True)
+                subprocess.run(["mount", "--bind", mine, mine], check=True)
+                await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
+                assert (await here.end_of()).reason is EndReason.REQUESTED
+                subprocess.run(["umount", mine], check=True)
+        events = {record.message for record in caplog.records}
+        assert {"leftover_not_removed", "agent_left_files"} <= events
+    finally:
+        subprocess.run(["umount", folder], check=True)
