@@ -38,8 +38,8 @@ def home() -> Iterator[Path]:
 
 @contextmanager
 def made(home: Path) -> Iterator[LocalPodium]:
-    """`make run`, leader of a process group."""
-    with running_podium(home, "make", "-C", str(home), "run", PODIUM_WARM="1") as running:
+    """`make run`, leader of a process group, which hears what whoever runs the tests may ignore (as under nohup)."""
+    with running_podium(home, "env", "--default-signal=HUP,INT", "make", "-C", str(home), "run", PODIUM_WARM="1") as running:
         yield running
 
 
