@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from podium_gateway.settings import Settings
+from podium_gateway.stopping import PRESSED
 from podium_gateway.store.database import Database
 from podium_gateway.store.sessions import SessionRecords
 from podium_system.processes import descendants
@@ -107,4 +108,26 @@ async def test_a_signal_to_many_is_one_wish_and_leaves_nothing(way: str, home: P
     log = podium.log.read_text()
     assert '"stopped"' in log
     assert "hurried" not in log
+    assert "Traceback" not in log
+
+
+async def test_a_second_ctrl_c_waits_for_nobody_and_leaves_nothing(home: Path) -> None:
+    with made(home) as podium:
+        assert (await podium.http.post("/api/sessions", json={"session_id": "one"})).status_code == 200
+        assert (await podium.http.post("/api/sessions/one/ping")).status_code == 200
+        traces = traces_of(podium)
+        displays = [each.display for each in traces if each.display is not None]
+        everything = [each.pid for each in descendants(podium.process.pid)]
+        for each in traces:
+            os.kill(each.agent, signal.SIGSTOP)  # one that would be waited for
+        to_the_group(podium, signal.SIGINT)
+        await eventually(lambda: '"stopping"' in podium.log.read_text(), what="the first being heard")
+        await asyncio.sleep(2 * PRESSED)
+        to_the_group(podium, signal.SIGINT)
+        code = await asyncio.to_thread(podium.process.wait, LIMIT)
+        assert code != 0
+        await assert_nothing_left(podium, everything, displays)
+        assert [left for each in traces for left in each.left()] == []
+    log = podium.log.read_text()
+    assert '"hurried"' in log
     assert "Traceback" not in log
