@@ -97,6 +97,7 @@ async def screen(
         monkeypatch.setattr(module, part, SimpleNamespace(reach=reach))
     display = SimpleNamespace(connected=x, name=":9")
     viewports = SimpleNamespace(watch=lambda *, watched: None)
+    (folder / "vnc").mkdir(exist_ok=True)
     made = Screen(display=cast(Display, display), folder=SessionFolder(folder, None), viewports=cast(Viewports, viewports))
     yield made
     await made.stop()
@@ -117,7 +118,7 @@ class FakeX:
 def server(folder: Path, monkeypatch: pytest.MonkeyPatch, *, listens: bool) -> None:
     """An x11vnc that writes down its pid."""
     program = folder / "x11vnc"
-    listen = "import socket; s = socket.socket(socket.AF_UNIX); s.bind('vnc.sock'); s.listen()" if listens else "pass"
+    listen = "import socket; s = socket.socket(socket.AF_UNIX); s.bind('vnc/socket'); s.listen()" if listens else "pass"
     program.write_text(
         f"#!/usr/bin/env python3\nimport os, time\nos.chdir({str(folder)!r})\n{listen}\n"
         "open('new', 'w').write(str(os.getpid()))\nos.rename('new', 'pid')\ntime.sleep(600)\n"

@@ -209,9 +209,12 @@ async def test_a_session_changes_no_name_that_root_goes_by_and_no_file_of_the_ma
         open_to_all.rmdir()
 
 
-async def test_a_session_starts_no_more_than_so_many_programs(two: tuple[Browser, Traces, Traces]) -> None:
+async def test_programs_and_memory_of_a_session_are_bounded(gateway: LocalPodium, two: tuple[Browser, Traces, Traces]) -> None:
     _, mine, other = two
     for traces in (mine, other):
         limits = Path(f"/proc/{traces.chromium}/limits").read_text()
         line = next(line for line in limits.splitlines() if line.startswith("Max processes"))
         assert line.split()[2:4] == ["4096", "4096"]
+        groups = Path(f"/proc/{traces.chromium}/cgroup").read_text()
+        # Either the whole session is in a group of its own, or the log says why not.
+        assert f"podium-{traces.folder.name}" in groups or "memory_not_bounded" in gateway.log.read_text()

@@ -42,12 +42,12 @@ def main() -> None:
     if settings.parent:
         die_with_parent(settings.parent)
     become_subreaper()
-    if settings.uid is not None:
-        _close_view(settings)
-        # The kernel counts a user's threads, and holds root to no such limit.
-        resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
     if settings.memory:
         settings = replace(settings, memory_group=_join_group(settings))
+    if settings.uid is not None:
+        _close_view(settings)  # control groups are read-only from then on
+        # The kernel counts a user's threads, and holds root to no such limit.
+        resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
     if settings.waits:
         port = _wanted()
         if port is None:
