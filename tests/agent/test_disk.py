@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def deep(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("fill", [one_file, many_files, deep], ids=lambda fill: fill.__name__)
-async def test_a_folder_that_holds_too_much_is_noticed(tmp_path: Path, fill) -> None:  # type: ignore[no-untyped-def]
+async def test_a_folder_that_holds_too_much_is_noticed(tmp_path: Path, fill: Callable[[Path], None]) -> None:
     watching = asyncio.ensure_future(watch_disk(tmp_path, 2 * MIB, every=0.01))
     fill(tmp_path)
     async with asyncio.timeout(30):

@@ -136,7 +136,12 @@ async def test_a_client_puts_no_module_where_a_browser_loads_it_from(two: tuple[
     folder = mine.folder / "home" / ".local/share/pki/nssdb"
     cdp = await browser.new_browser_cdp_session()
     ended: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-    cdp.on("Browser.downloadProgress", lambda event: event["state"] != "inProgress" and ended.put_nowait(event))
+
+    def heard(event: dict[str, str]) -> None:
+        if event["state"] != "inProgress":
+            ended.put_nowait(event)
+
+    cdp.on("Browser.downloadProgress", heard)
     page = browser.contexts[0].pages[0]
 
     async def put(name: str, content: bytes) -> bool:
