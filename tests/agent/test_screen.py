@@ -1,9 +1,11 @@
 """The live view of an agent: a VNC server for as long as somebody looks, whose hands count as use of the session."""
 
 import asyncio
+import os
 import stat
 import time
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -66,9 +68,8 @@ async def test_the_server_comes_with_the_first_viewer_and_is_for_nobody_else(age
             assert await second.recv() == b"RFB 003.008\n"
             assert (await agent.status()).connections.vnc == 2
             assert agent.below(b"x11vnc") == [server]
-        mode = agent.folder.stat().st_mode
-        assert stat.S_IMODE(mode) == 0o700
-        assert stat.S_ISSOCK((agent.folder / "vnc.sock").stat().st_mode)
+        assert stat.S_IMODE((agent.folder / "vnc").stat().st_mode) == 0o700
+        assert stat.S_ISSOCK((agent.folder / "vnc" / "socket").stat().st_mode)
     await eventually(lambda: agent.receiver.connections.vnc == 0, what="nobody looks any more")
     # A reload of the page a moment later finds the same server.
     async with agent.websocket("/vnc", subprotocol="binary") as again:
@@ -79,8 +80,8 @@ async def test_the_server_comes_with_the_first_viewer_and_is_for_nobody_else(age
 async def test_a_viewer_is_served_however_slow_its_first_word_reaches_the_server(agent: Agent):
     """A server that tells WebSocket from RFB by the first bytes within 0.1 s may not have to: it hears RFB at once."""
     async with agent.websocket("/vnc", subprotocol="binary"):
-        path = agent.folder / "vnc.sock"
-        aside = path.with_name("aside.sock")
+        path = agent.folder / "vnc" / "socket"
+        aside = path.with_name("aside")
         heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
         async def listening(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -93,9 +94,34 @@ async def test_a_viewer_is_served_however_slow_its_first_word_reaches_the_server
         path.rename(aside)
         try:
             async with await asyncio.start_unix_server(listening, path):
+                os.chown(path, aside.stat().st_uid, -1)
                 async with agent.websocket("/vnc", subprotocol="binary") as second:
                     assert await second.recv() == b"RFB 003.008\n"
                     assert await heard == b"RFB 003.008\n"
+        finally:
+            aside.replace(path)
+
+
+async def test_what_is_no_socket_of_the_sessions_own_is_not_spoken_to(agent: Agent, tmp_path: Path):
+    """A link, or somebody else's socket, where the VNC server listens: the agent may connect to more than the session may."""
+    async with agent.websocket("/vnc", subprotocol="binary"):
+        path = agent.folder / "vnc" / "socket"
+        aside = path.with_name("aside")
+        heard = asyncio.Event()
+        path.rename(aside)
+        try:
+            async with await asyncio.start_unix_server(lambda *_: heard.set(), tmp_path / "other"):
+                path.symlink_to(tmp_path / "other")
+                with pytest.raises(InvalidStatus):
+                    async with agent.websocket("/vnc", subprotocol="binary"):
+                        pass
+                path.unlink()
+                if os.geteuid() == 0:
+                    os.rename(tmp_path / "other", path)
+                    with pytest.raises(InvalidStatus):
+                        async with agent.websocket("/vnc", subprotocol="binary"):
+                            pass
+            assert not heard.is_set()
         finally:
             aside.replace(path)
 
