@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from podium_agent import disk
 from podium_agent.disk import _held, watch_disk
 from podium_protocol.reasons import EndReason
 
@@ -51,6 +53,43 @@ async def test_what_is_elsewhere_or_takes_no_disk_does_not_count(tmp_path: Path)
     (folder / "link").symlink_to(elsewhere)
     with open(folder / "sparse", "wb") as file:
         file.truncate(1 << 40)
-    held = await _held(folder)
+    held = await _held([folder])
     assert held is not None
     assert held < MIB
+
+
+async def test_a_measurement_for_which_there_is_no_process_ends_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asyncio.Event()
+
+    async def none(*_: object, **__: object) -> None:
+        asked.set()
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", none)
+    watching = asyncio.ensure_future(watch_disk(tmp_path, 1, every=0.01))
+    for _ in range(3):
+        asked.clear()
+        await asked.wait()
+    assert not watching.done()
+    watching.cancel()
+
+
+async def test_more_files_than_can_be_counted_are_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "LOOK_LIMIT", 0.0)
+    async with asyncio.timeout(30):
+        reason, message = await watch_disk(tmp_path, 1 << 40, every=0.01)
+    assert (reason, message) == (EndReason.EVICTED, "the session has more files than can be counted in 0 s")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has users to give")
+async def test_what_a_user_has_in_folders_of_everybodys_counts(tmp_path: Path) -> None:
+    uid = 3_800_000
+    own = Path(f"/tmp/podium-test-{uid}")
+    own.mkdir()
+    try:
+        one_file(own)
+        os.chown(own, uid, uid)
+        async with asyncio.timeout(30):
+            assert (await watch_disk(tmp_path, 2 * MIB, uid=uid, every=0.01))[0] is EndReason.EVICTED
+    finally:
+        shutil.rmtree(own)

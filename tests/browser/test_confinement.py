@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -63,10 +64,11 @@ async def test_a_program_of_a_session_connects_to_no_devtools_port(two: tuple[Br
     _, mine, other = two
     port = int(site.url.rpartition(":")[2])
     for target, opens in ((port, True), (mine.port, False), (other.port, False)):
-        for address in ("127.0.0.1", "localhost", "127.0.0.2"):
+        for address in ("127.0.0.1", "localhost"):
             done = as_program_of(mine, "bash", "-c", f"exec 3<>/dev/tcp/{address}/{target}")
-            assert (done.returncode == 0) == opens or address == "127.0.0.2", (target, address, done.stderr)
-    assert as_program_of(mine, "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{other.port}").stderr.count("refused")
+            assert (done.returncode == 0) == opens, (target, address, done.stderr)
+        with socket.create_connection(("127.0.0.1", target), timeout=5):
+            pass  # there is somebody to reach
 
 
 class _Discovered(BaseHTTPRequestHandler):
@@ -175,7 +177,7 @@ async def test_nothing_that_a_session_can_write_is_executed_or_loaded(two: tuple
     _, mine, _other = two
     program = "/bin/true"
     places = [mine.folder / name for name in ("profile", "tmp", "downloads", "vnc", "home/.config", "home/.cache")]
-    places += [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
+    places += [Path("/tmp"), Path("/dev/shm")]
     for place in places:
         copy = f"{place}/copy-of-{mine.uid}"
         done = as_program_of(mine, "cp", program, copy)
@@ -184,14 +186,14 @@ async def test_nothing_that_a_session_can_write_is_executed_or_loaded(two: tuple
         loaded = as_program_of(mine, program, LD_PRELOAD=copy).stderr
         assert "failed to map segment" in loaded, loaded
         assert as_program_of(mine, "rm", copy).returncode == 0
-    assert as_program_of(mine, program, LD_PRELOAD="/lib/x86_64-linux-gnu/libm.so.6").stderr == "", "the machine's own is loaded"
+    library = next(Path("/lib").rglob("libm.so.6"))
+    assert as_program_of(mine, program, LD_PRELOAD=str(library)).stderr == "", "the machine's own is loaded"
 
 
 async def test_a_session_changes_no_name_that_root_goes_by_and_no_file_of_the_machine(
-    two: tuple[Browser, Traces, Traces], tmp_path: Path
+    two: tuple[Browser, Traces, Traces],
 ) -> None:
     _, mine, other = two
-    tmp_path.chmod(0o777)
     open_to_all = Path(tempfile.mkdtemp(prefix="podium-open-", dir="/var/lib"))  # a folder as some machines have
     open_to_all.chmod(0o1777)
     try:
@@ -204,7 +206,7 @@ async def test_a_session_changes_no_name_that_root_goes_by_and_no_file_of_the_ma
             f"touch {mine.folder.parent}/file",
             f"ls {mine.socket.parent}",
             f"touch {open_to_all}/file",
-            "mount -t tmpfs none /mnt",
+            "touch /var/tmp/file",
             f"kill {other.chromium}",
             f"cat /proc/{other.chromium}/environ",
         ):

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -60,7 +60,8 @@ def to_the_group_and_make(podium: LocalPodium, number: int) -> None:
 def to_everybody(podium: LocalPodium, number: int) -> None:
     """As a supervisor ends a control group: browsers, agents and X servers get it, too."""
     for each in (podium.process.pid, *(one.pid for one in descendants(podium.process.pid))):
-        os.kill(each, number)
+        with suppress(ProcessLookupError):  # one that has just ended
+            os.kill(each, number)
 
 
 WAYS: dict[str, tuple[Callable[[LocalPodium, int], None], int]] = {

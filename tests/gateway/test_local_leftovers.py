@@ -3,16 +3,23 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from podium_gateway.provision.local import pool, spare
 from podium_gateway.provision.local.folders import Folders
-from podium_gateway.provision.port import RunRequest
+from podium_gateway.provision.local.sweep import sweep
+from podium_gateway.provision.local.uids import Uids
+from podium_gateway.provision.port import RunRequest, StartFailed
 from podium_protocol.reasons import EndReason
+from podium_system.displays import remove_display, shared_folder
+from podium_system.processes import pids_of_user
 from support.local import KEY, local
 from support.waiting import eventually
 
@@ -158,3 +165,89 @@ async def test_what_cannot_even_be_moved_stops_neither_a_start_nor_an_end(tmp_pa
         assert {"leftover_not_removed", "agent_left_files"} <= events
     finally:
         subprocess.run(["umount", folder], check=True)
+
+
+def a_pipe_for_a_lock(folder: Path) -> None:
+    os.mkfifo(folder / ".X99-lock")
+
+
+def a_link_without_end(folder: Path) -> None:
+    (folder / ".X99-lock").symlink_to("/dev/zero")
+
+
+def a_lock_without_end(folder: Path) -> None:
+    with open(folder / ".X99-lock", "wb") as file:
+        file.truncate(1 << 42)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("fill", [a_pipe_for_a_lock, a_link_without_end, a_lock_without_end], ids=lambda fill: fill.__name__)
+def test_what_lies_where_a_displays_lock_would_be_keeps_nobody(tmp_path: Path, fill: Callable[[Path], None]) -> None:
+    (tmp_path / ".X11-unix").mkdir()
+    (tmp_path / ".X11-unix" / "X99").touch()
+    fill(tmp_path)
+    remove_display(99, folder=tmp_path)
+    assert list((tmp_path / ".X11-unix").iterdir()) == []
+
+
+def test_a_folder_of_x_sockets_that_is_a_link_or_a_sessions_is_refused(tmp_path: Path) -> None:
+    shared_folder(folder=tmp_path)
+    assert (tmp_path / ".X11-unix").stat().st_mode & 0o7777 == 0o1777
+    (tmp_path / ".X11-unix").rename(tmp_path / "elsewhere")
+    (tmp_path / ".X11-unix").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r"X11-unix"):
+        shared_folder(folder=tmp_path)
+    if os.geteuid() == 0:
+        (tmp_path / ".X11-unix").unlink()
+        (tmp_path / ".X11-unix").mkdir()
+        os.chown(tmp_path / ".X11-unix", 60001, 60001)
+        with pytest.raises(PermissionError, match="is not root's"):
+            shared_folder(folder=tmp_path)
+
+
+@needs_root
+def test_nothing_of_a_user_is_left_where_everybody_may_write(tmp_path: Path) -> None:
+    """Neither a hundred thousand files nor a program that goes on forking takes longer than the limit."""
+    uid = 3_700_000
+    mine = [Path(folder) / f"podium-test-{uid}" for folder in ("/tmp", "/dev/shm")]
+    for number in range(3000):
+        for folder in mine:
+            file = Path(f"{folder}-{number}")
+            file.touch()
+            os.chown(file, uid, uid)
+    within = Path("/tmp/.X11-unix") / f"not-a-number-{uid}"
+    shared_folder()
+    within.touch()
+    os.chown(within, uid, uid)
+    forks = "import os\nwhile True:\n try:\n  os.fork()\n except OSError:\n  pass"
+    limited = f"import os, resource; resource.setrlimit(resource.RLIMIT_NPROC, (300, 300)); os.setuid({uid}); exec({forks!r})"
+    bomb = subprocess.Popen(["/usr/bin/env", "python3", "-c", limited], start_new_session=True)
+    folders = Folders(tmp_path / "run")
+    folders.prepare(other_users=False)
+    deadline = time.monotonic() + 20
+    while len(pids_of_user(uid)) < 100:
+        assert time.monotonic() < deadline
+    swept = sweep(folders.of("a"), uid=uid, leader=None)
+    assert bomb.wait(10) == -signal.SIGKILL
+    assert swept.clean
+    assert pids_of_user(uid) == []
+    assert not within.exists()
+    assert not [each for folder in mine for each in folder.parent.glob(f"{folder.name}-*")]
+
+
+async def test_when_no_user_is_free_the_pool_and_the_spare_wait_and_a_caller_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_free(_: object) -> None:
+        raise RuntimeError("no free user id for a session")
+
+    monkeypatch.setattr(pool, "backoff", lambda failures: 0.01)
+    monkeypatch.setattr(spare, "backoff", lambda failures: 0.01)
+    async with local(tmp_path, warm=1) as here:
+        with monkeypatch.context() as patch:
+            patch.setattr(Uids, "take", none_free)
+            with pytest.raises(StartFailed, match="no free user id"):
+                await here.create()
+        await eventually(lambda: here.provisioner.warm() == 1, what="a warm browser, once there are users again")
+        await here.create()
+        await here.provisioner.end(KEY, reason=EndReason.REQUESTED)

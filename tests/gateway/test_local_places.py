@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from podium_gateway.provision.local import launch
 from podium_gateway.provision.local.endings import Exit, exit_of
 from podium_gateway.provision.local.folders import Folders, HomeInUse, hold_home
 from podium_gateway.provision.local.launch import Launcher, environment_for_agents
 from podium_gateway.provision.local.ports import ANY, Ports
-from podium_gateway.provision.local.reserve import reserve
+from podium_gateway.provision.local.reserve import FOLDER, reserve
 from podium_gateway.provision.local.uids import Uids
 from podium_protocol.reasons import EndReason
 
@@ -143,6 +144,34 @@ def _connects(port: int, *, uid: int) -> bool:
     done = subprocess.run(command, user=uid, group=uid, extra_groups=[], capture_output=True, text=True)
     assert done.returncode == 0 or "Connection refused" in done.stderr, done.stderr
     return done.returncode == 0
+
+
+def test_an_agents_code_is_compiled_before_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "podium_example").mkdir()
+    (tmp_path / "podium_example" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(launch, "_CODE", ("podium_example", "podium_missing"))
+    launch.compile_agents()
+    assert len(list((tmp_path / "podium_example" / "__pycache__").iterdir())) == 1
+
+
+@needs_root
+def test_nobody_but_root_holds_a_user_id_or_a_port() -> None:
+    with socket.socket(socket.AF_UNIX) as squatter:
+        squatter.bind("\0podium-uid-3300000")
+        uids = Uids(enabled=True, first=3_300_000, count=2, busy=set)
+        assert uids.take() == 3_300_000
+        uids.close()
+
+
+def test_what_is_released_is_free_and_nothing_of_it_is_left() -> None:
+    for _ in range(2):
+        held = reserve("test-released")
+        assert held is not None
+        assert reserve("test-released") is None
+        held.release()
+        held.release()
+    assert not (FOLDER / "test-released").exists()
 
 
 def test_two_gateways_do_not_share_a_home(tmp_path: Path) -> None:

@@ -47,7 +47,9 @@ def main() -> None:
     if settings.uid is not None:
         _close_view(settings)  # control groups are read-only from then on
         # The kernel counts a user's threads, and holds root to no such limit.
-        resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
+        _, most = resource.getrlimit(resource.RLIMIT_NPROC)
+        most = THREADS if most == resource.RLIM_INFINITY else min(THREADS, most)
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
     if settings.waits:
         port = _wanted()
         if port is None:
@@ -73,7 +75,8 @@ def main() -> None:
 def _close_view(settings: Settings) -> None:
     from podium_agent.mounts import close_view
 
-    code = [Path(name) for name in (sys.prefix, sys.base_prefix, *sys.path, settings.chromium) if name]
+    browser = Path(settings.chromium).resolve().parent if settings.chromium else Path("/usr")
+    code = [browser, *(Path(name) for name in (sys.prefix, sys.base_prefix, *sys.path) if name)]
     if error := close_view(writable=(settings.folder.parent, Path(settings.listen.removeprefix("unix:")).parent), code=code):
         _warn("session_may_execute_files", error=error)
 

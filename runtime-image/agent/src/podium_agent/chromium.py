@@ -73,6 +73,7 @@ FLAGS: Final = (
 )
 
 
+LOOPBACK: Final = "127.0.0.1"
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a volume of its own in a pod
 _ENOUGH_SHARED: Final = 256 << 20
 """Bytes; a container runtime's own default of 64 MiB is too little for a page with large pictures (Chromium then crashes)."""
@@ -238,5 +239,11 @@ class Chromium:
             return
         self.url = found[1].decode()
         address, _, path = self.url.removeprefix("ws://").partition("/")
-        self.port, self.path = int(address.rpartition(":")[2]), f"/{path}"
+        host, _, port = address.rpartition(":")
+        if host != LOOPBACK:
+            # Chromium goes to ::1 when its port is taken, and who has taken it would be spoken to in its place.
+            self._listening.set_exception(ChromiumError(f"Chromium's port was taken by another program: it listens on {address}"))
+            self._listening.exception()
+            return
+        self.port, self.path = int(port), f"/{path}"
         self._listening.set_result(None)

@@ -17,12 +17,13 @@ __all__ = ["close_view"]
 
 # <linux/sched.h>, <linux/mount.h>, <fcntl.h>; the number is the same on x86-64 and on arm64.
 _CLONE_NEWNS: Final = 0x20000
+_CLONE_NEWIPC: Final = 0x8000000
 _MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 0x80000
 _SYS_MOUNT_SETATTR: Final = 442
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _RDONLY, _NOSUID, _NODEV, _NOEXEC = 1, 2, 4, 8
 
-SHARED: Final = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - X sockets, shared memory: as they are, less execution
+SHARED: Final = (Path("/tmp"), Path("/dev/shm"))  # noqa: S108 - X sockets, shared memory: as they are, less execution
 """Writable for everybody by convention."""
 _KERNEL: Final = Path("/proc")
 """Not a place for files: Chromium's sandbox writes the id maps of its namespaces there."""
@@ -37,7 +38,10 @@ def close_view(*, writable: Iterable[Path], code: Iterable[Path]) -> str | None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNS) != 0:
         return os.strerror(ctypes.get_errno())
-    places = [folder.resolve() for folder in (*SHARED, *writable) if folder.is_dir()]
+    # Shared memory and queues of System V would outlive the session; there are kernels without such namespaces.
+    libc.unshare(_CLONE_NEWIPC)
+    os.chdir("/")  # what the working directory lies on is a mount beneath ours
+    places = [folder.resolve() for folder in (*SHARED, *writable) if folder.is_dir() and not _read_only(folder)]
     found = {each.resolve() for each in code if each.exists()}
     exceptions = sorted(each for each in found if any(place in each.parents for place in places))
     try:
@@ -54,6 +58,10 @@ def close_view(*, writable: Iterable[Path], code: Iterable[Path]) -> str | None:
         _set(libc, each, 0, clear=_NOEXEC)
     _set(libc, _KERNEL, 0, clear=_RDONLY)
     return None
+
+
+def _read_only(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def _mount(libc: ctypes.CDLL, source: bytes, target: bytes, flags: int) -> None:

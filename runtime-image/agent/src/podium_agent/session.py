@@ -70,7 +70,7 @@ class Session:
         clock = asyncio.get_running_loop().time
         self._own(self._verdict_of(watch_answers(browser.chromium, browser.connection, clock)), "watch-answers")
         if disk:
-            self._own(self._verdict_of(watch_disk(browser.folder.root, disk)), "watch-disk")
+            self._own(self._verdict_of(watch_disk(browser.folder.root, disk, uid=browser.folder.uid)), "watch-disk")
         if sandbox_required:
             self._own(self._refuse_without_sandbox(), "watch-sandbox")
 

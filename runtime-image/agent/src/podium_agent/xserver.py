@@ -5,16 +5,15 @@ size at start is its maximum. It listens on Unix sockets only and wants a cookie
 at the screen or type.
 """
 
-import contextlib
 import os
 import shutil
 import struct
 import subprocess
-from pathlib import Path
 from typing import Final
 
 from podium_agent.folder import SessionFolder
 from podium_agent.settings import SCREEN
+from podium_system.displays import shared_folder
 from podium_system.processes import as_child
 
 __all__ = ["DisplayError", "XServer"]
@@ -41,7 +40,10 @@ class XServer:
         program = shutil.which("Xvfb")
         if program is None:
             raise DisplayError("Xvfb is not installed here: only a headless browser can start")
-        _shared_socket_folder()
+        try:
+            shared_folder()
+        except OSError as error:
+            raise DisplayError(f"the folder of X sockets cannot be used: {error}") from error
         cookie = os.urandom(16)
         folder.write(folder.xauthority, xauthority(cookie))
         reading, writing = os.pipe()
@@ -83,12 +85,3 @@ def xauthority(cookie: bytes) -> bytes:
     for part in (b"", b"", b"MIT-MAGIC-COOKIE-1", cookie):
         entry += struct.pack(">H", len(part)) + part
     return entry
-
-
-def _shared_socket_folder() -> None:
-    # The first X server of a machine makes it; made by a session's user it would belong to that user.
-    with contextlib.suppress(OSError):
-        folder = Path("/tmp/.X11-unix")  # noqa: S108
-        folder.mkdir(exist_ok=True)
-        if os.geteuid() in (0, folder.stat().st_uid):
-            folder.chmod(0o1777)

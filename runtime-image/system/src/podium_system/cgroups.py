@@ -39,9 +39,13 @@ def join_group(name: str, *, memory: int, root: Path = _ROOT, ours: Path = _OURS
     try:
         # First the bound. Without its file, memory is not what this level of groups is for.
         _write(group / limit, memory)
+        for swap, most in (("memory.swap.max", 0), ("memory.memsw.limit_in_bytes", memory)):
+            with contextlib.suppress(OSError):  # not every kernel counts it
+                _write(group / swap, most)
         _write(group / "cgroup.procs", os.getpid())
     except OSError:
-        group.rmdir()
+        with contextlib.suppress(OSError):
+            group.rmdir()
         raise
     return group
 

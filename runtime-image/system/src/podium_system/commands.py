@@ -26,7 +26,8 @@ def text_frame(text: bytes) -> bytes:
     length = len(text)
     if length < 126:
         return bytes((_HEAD, length)) + text
-    return bytes((_HEAD, 126)) + length.to_bytes(2, "big") + text if length < 1 << 16 else b""
+    size = bytes((126,)) + length.to_bytes(2, "big") if length < 1 << 16 else bytes((127,)) + length.to_bytes(8, "big")
+    return bytes((_HEAD,)) + size + text
 
 
 class Commands:
@@ -53,6 +54,8 @@ class Commands:
         passed = b""
         while end - at >= SMALLEST and data[at] == _HEAD and data[at + 1] & 128:
             length, key = data[at + 1] & 127, at + 2
+            if length == 127:  # larger than any that is looked into
+                break
             if length == 126:
                 length, key = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
             after = key + 4 + length

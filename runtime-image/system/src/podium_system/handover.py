@@ -117,6 +117,7 @@ async def take(
         given, early = await _receive(loop, giver)
     pair = Pair(loop, watched=watched)
     upstream.write(early)
+    pair.carried(up=early, down=first)
 
     class Entry(asyncio.Protocol):
         """Joins before a byte is read from the client."""

@@ -210,9 +210,15 @@ class Pair:
         up, down = self.client, self.upstream
         if isinstance(up, ClientHalf) and isinstance(down, UpstreamHalf) and up.commands is not None and up.commands.answers:
             down.catch_up()
-            if down.messages.whole:
+            if down.messages.whole and not self._fins:  # after a FIN there is nobody to tell
                 answers, up.commands.answers = up.commands.answers, []
                 down.peer.write(b"".join(map(text_frame, answers)))
+
+    def carried(self, *, up: bytes = b"", down: bytes = b"") -> None:
+        """Bytes that went over before the two were joined."""
+        for half, data in ((self.client, up), (self.upstream, down)):
+            if data and isinstance(half, WatchedHalf):
+                half.messages.see(data)
 
     def join(self, *, client: asyncio.Transport, upstream: asyncio.Transport) -> None:
         """Make both transports this pair's; reading of the upstream is the caller's to resume."""

@@ -1,11 +1,13 @@
-"""Removing what somebody else has filled: of any depth and number, with any names, through no link and across no mount."""
+"""Removing what somebody else has filled: of any depth and number, with any names, through no link and on one file system."""
 
+import asyncio
 import logging
+import os
 import subprocess
 from pathlib import Path
 from typing import Final
 
-__all__ = ["LIMIT", "remove_tree"]
+__all__ = ["LIMIT", "remove_slowly", "remove_tree"]
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +22,11 @@ def remove_tree(path: Path, *, limit: float = LIMIT) -> bool:
     end. What a dying process still writes is tried once more. Blocks for at most `limit` seconds.
     """
     said = ""
-    for _ in range(2):
+    for last in (False, True):
         try:
+            if last and os.geteuid() != 0:  # folders that their owner may not write in, a session's HOME among them
+                opening = ["find", str(path), "-xdev", "-type", "d", "-exec", "chmod", "u+rwx", "{}", "+"]
+                subprocess.run(opening, timeout=limit, stdin=subprocess.DEVNULL, capture_output=True, check=False)
             done = subprocess.run(
                 ["rm", "-rf", "--one-file-system", "--", str(path)],
                 timeout=limit,
@@ -38,3 +43,24 @@ def remove_tree(path: Path, *, limit: float = LIMIT) -> bool:
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
     log.warning("not_removed", extra={"path": str(path), "error": said[:500]})
     return False
+
+
+async def remove_slowly(path: Path, *, limit: float) -> None:
+    """Remove what may take minutes, beside other work and after it; cancelled, it stops at once."""
+    process = await asyncio.create_subprocess_exec(
+        *("nice", "rm", "-rf", "--one-file-system", "--", str(path)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(limit):
+            code = await process.wait()
+    except TimeoutError:
+        code = None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if code != 0:
+        log.warning("not_removed", extra={"path": str(path), "error": "rm failed" if code else f"not done within {limit:g} s"})

@@ -200,6 +200,7 @@ class SpliceProtocol(WebSocketsSansIOProtocol):
         # Before the first write: frames that came with the 101 may fill the client's buffer, and that pauses reading again.
         upstream.resume_reading()
         self.transport.write(answer)
+        pair.carried(up=self._early, down=answer.partition(b"\r\n\r\n")[2])
         if self._early:
             upstream.write(self._early)
             self._early = b""

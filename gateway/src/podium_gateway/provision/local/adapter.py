@@ -1,6 +1,7 @@
 """The local provisioner: runs mapped to agent children, warm from the pool or started for the purpose."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Collection
@@ -10,7 +11,7 @@ from podium_gateway.agents import AgentClient
 from podium_gateway.errors import PodiumError, ShuttingDown
 from podium_gateway.provision.local.child import AgentChild, Limits
 from podium_gateway.provision.local.folders import AgentPaths, Folders
-from podium_gateway.provision.local.launch import Launcher
+from podium_gateway.provision.local.launch import Launcher, compile_agents
 from podium_gateway.provision.local.pool import WarmPool
 from podium_gateway.provision.local.ports import ANY, Ports
 from podium_gateway.provision.local.spare import DELAY, Spare
@@ -21,6 +22,7 @@ from podium_gateway.tasks import Tasks
 from podium_protocol.reasons import EndReason
 from podium_protocol.signing import RequestSigner
 from podium_system.cgroups import remove_groups
+from podium_system.displays import shared_folder
 from podium_system.splice import Target
 
 __all__ = ["LocalProvisioner"]
@@ -71,25 +73,31 @@ class LocalProvisioner:
         """Clean what a gateway that was killed left, and begin to fill the pool."""
         self._folders.prepare(other_users=self._uids.enabled)
         await asyncio.to_thread(self._ports.open)
+        if self._uids.enabled:
+            await asyncio.to_thread(compile_agents)
         remove_groups()
+        with contextlib.suppress(OSError):  # a headful session says what is wrong with it
+            shared_folder()
         for left in self._folders.left():
             await self._sweep(left)
         # The pool's first browser, where there is a pool, has the processor to itself.
         self._keeping = [
             self._tasks.start(self._folders.keep_empty(), name="remover"),
+            self._tasks.start(self._ports.keep(), name="devtools-guard"),
             self._tasks.start(self._pool.keep(), name="warm-pool"),
             self._tasks.start(self._spare.keep(after=self._first_spare), name="spare-agent"),
         ]
 
     async def _sweep(self, left: AgentPaths) -> None:
+        uid, clean = left.owner(), False
         try:
-            uid = left.owner()
             swept = await asyncio.to_thread(sweep, left, uid=uid, leader=None)
         except Exception:
             log.exception("leftover_not_removed", extra={"agent": left.name})
-            return
-        log.warning("leftover_removed", extra={"agent": left.name, "processes": swept.killed})
-        if uid is not None and not swept.clean:
+        else:
+            clean = swept.clean
+            log.warning("leftover_removed", extra={"agent": left.name, "processes": swept.killed})
+        if uid is not None and not clean:
             self._uids.withhold(uid)
 
     def subscribe(self, on_ended: OnEnded) -> None:
@@ -136,11 +144,16 @@ class LocalProvisioner:
         launch = "cold"
         if self._closing:
             raise StartFailed(EndReason.EVICTED, "the gateway is shutting down")
-        child = self._spare.take() if headless == self._headless else None
-        if child is not None:
-            child.begin(self._ports.take())
-        else:
-            child = self._start(headless=headless)
+        try:
+            child = self._spare.take() if headless == self._headless else None
+            if child is None:
+                child = self._start(headless=headless)
+            else:
+                child.begin(self._ports.take())
+        except RuntimeError as error:
+            if child is not None:
+                self._tasks.start(child.end(EndReason.EVICTED, "there was no port for it"), name="spare-without-port")
+            raise StartFailed(EndReason.EVICTED, str(error)) from error
         self._runs[request.key] = child
         try:
             await asyncio.shield(child.ready)
@@ -188,8 +201,13 @@ class LocalProvisioner:
         paths = self._folders.of(secrets.token_hex(4))
         path = str(paths.socket)
         agent = AgentClient(Target(socket=path), audience=path, signer=self._signer, timeout=self._limits.answer)
-        port = ANY if waits else self._ports.take()
-        child = AgentChild(paths, agent, uid=self._uids.take(), port=port, headless=headless, limits=self._limits, waits=waits)
+        uid = self._uids.take()
+        try:
+            port = ANY if waits else self._ports.take()
+        except RuntimeError:
+            self._uids.give_back(uid)
+            raise
+        child = AgentChild(paths, agent, uid=uid, port=port, headless=headless, limits=self._limits, waits=waits)
         self._children.add(child)
         self._tasks.start(self._life(child), name=f"agent-{paths.name}")
         return child

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from podium_system.removal import remove_tree
+from podium_system.removal import remove_slowly, remove_tree
 
 __all__ = ["AgentPaths", "Folders", "HomeInUse", "hold_home"]
 
@@ -151,7 +151,7 @@ class Folders:
         while True:
             for name in set(os.listdir(self._removing)) - tried:
                 tried.add(name)
-                await asyncio.to_thread(remove_tree, self._removing / name, limit=LATER)
+                await remove_slowly(self._removing / name, limit=LATER)
             await asyncio.sleep(LOOK)
 
     def remove(self) -> None:

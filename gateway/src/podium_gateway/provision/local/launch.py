@@ -1,5 +1,7 @@
 """How an agent is started: its command line and the environment it gets."""
 
+import compileall
+import importlib.util
 import os
 import sys
 from collections.abc import Mapping
@@ -8,7 +10,18 @@ from typing import Final
 
 from podium_gateway.provision.local.folders import AgentPaths
 
-__all__ = ["Launcher", "environment_for_agents"]
+__all__ = ["Launcher", "compile_agents", "environment_for_agents"]
+
+_CODE: Final = ("podium_agent", "podium_protocol", "podium_system")
+
+
+def compile_agents() -> None:
+    """Compile an agent's code where that has not been done: an agent sees it read-only, and would do it at each start."""
+    for name in _CODE:
+        spec = importlib.util.find_spec(name)
+        for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+            compileall.compile_dir(folder, quiet=2)
+
 
 # Everything else stays here: database passwords are in this process' environment, and an agent's goes to its browser.
 _PASSED: Final = ("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "HOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "FONTCONFIG_PATH")

@@ -12,6 +12,7 @@ from typing import Final
 
 from podium_gateway.provision.local.child import AgentChild
 from podium_gateway.provision.port import StartFailed
+from podium_protocol.reasons import EndReason
 
 __all__ = ["WarmPool", "backoff"]
 
@@ -76,8 +77,8 @@ class WarmPool:
         """Fill, and fill again whenever something is missing; runs until cancelled."""
         try:
             while self._size:
-                while (missing := self._next_missing()) is not None:
-                    await self._add(missing)
+                while self._missing():
+                    await self._add()
                     if delay := backoff(self._failures):
                         await asyncio.sleep(delay)
                 self._refill.clear()
@@ -86,16 +87,23 @@ class WarmPool:
             if self._timer is not None:
                 self._timer.cancel()
 
-    def _next_missing(self) -> AgentChild | None:
+    def _missing(self) -> bool:
         self._waiting = [child for child in self._waiting if not child.ending]
-        return self._start() if len(self._waiting) < self._size else None
+        return len(self._waiting) < self._size
 
-    async def _add(self, child: AgentChild) -> None:
-        # One at a time: two cold starts side by side take as long as one after the other, and the first is there later.
+    def _begin(self) -> AgentChild:
+        try:
+            child = self._start()
+        except RuntimeError as error:  # no user or port is free just now
+            raise StartFailed(EndReason.EVICTED, str(error)) from error
         self._waiting.append(child)
         child.exited.add_done_callback(lambda _: self._refill_in(self._refill_delay))
+        return child
+
+    async def _add(self) -> None:
+        # One at a time: two cold starts side by side take as long as one after the other, and the first is there later.
         try:
-            await asyncio.shield(child.ready)
+            await asyncio.shield(self._begin().ready)
         except StartFailed as error:
             self._failures += 1
             if error.message != self._told:

@@ -6,13 +6,14 @@ rule of the kernel's packet filter, which lets only root's sockets open connecti
 make one, and need not: there all sessions are one user, whose programs and files are open to each of them anyway.
 """
 
+import asyncio
 import logging
 import shutil
 import socket
 import subprocess
 from typing import Final
 
-from podium_gateway.provision.local.reserve import Reservation, reserve
+from podium_gateway.provision.local.reserve import Reservation, reserve_by_socket
 
 __all__ = ["ANY", "Ports"]
 
@@ -25,6 +26,8 @@ COUNT: Final = 1024
 BLOCKS: Final = 8
 """Gateways of one machine that can have such ports: 21000 to 29191, below those that kernels give to clients."""
 NFT_LIMIT: Final = 10.0
+LOOK: Final = 10.0
+"""Seconds between looks at the rule."""
 
 # Only what opens a connection is looked at, so nothing that flows costs anything.
 _TABLE: Final = """\
@@ -33,7 +36,8 @@ delete table inet {name}
 table inet {name} {{
   chain output {{
     type filter hook output priority filter; policy accept;
-    oif "lo" tcp dport {first}-{last} tcp flags & (syn | ack) == syn meta skuid != 0 reject with tcp reset
+    oif "lo" tcp dport {first}-{last} tcp flags & (syn | ack) == syn meta skuid 0 accept
+    oif "lo" tcp dport {first}-{last} tcp flags & (syn | ack) == syn reject with tcp reset
   }}
 }}
 """
@@ -54,17 +58,24 @@ class Ports:
         """Take a block that nobody uses, and guard it. Where that is not possible all ports are `ANY`, which is logged."""
         if not self._guarded:
             return
-        error = "other programs use those ports"
-        for block in self._blocks:
-            if (held := reserve(f"devtools-ports-{block.start}")) is None:
+        error = "other gateways have all of them"
+        # One that nobody uses, or else the first: a port that somebody uses is not given out.
+        for block in [*(one for one in self._blocks if all(map(_free, one))), *self._blocks]:
+            if (held := reserve_by_socket(f"devtools-ports-{block.start}")) is None:
                 continue
-            if all(map(_free, block)):
-                error = _nft(_TABLE.format(name=_name(block), first=block[0], last=block[-1]))
-                if not error:
-                    self._block, self._held = block, held
-                    return
+            if not (error := _nft(_rule(block))):
+                self._block, self._held = block, held
+                return
             held.release()
         log.warning("devtools_ports_not_guarded", extra={"error": error, "meaning": "programs of other sessions can connect"})
+
+    async def keep(self) -> None:
+        """Put the rule back when somebody has removed it: a reload of a firewall's configuration often begins with that."""
+        while self._held is not None:
+            await asyncio.sleep(LOOK)
+            if await asyncio.to_thread(_nft, f"list table inet {_name(self._block)}\n"):
+                error = await asyncio.to_thread(_nft, _rule(self._block))
+                log.warning("devtools_rule_restored", extra={"table": _name(self._block), "error": error})
 
     def take(self) -> int:
         """A port that is free, or `ANY`. Raises `RuntimeError` when all are taken."""
@@ -94,13 +105,16 @@ class Ports:
         self._taken.clear()
 
 
+def _rule(block: range) -> str:
+    return _TABLE.format(name=_name(block), first=block[0], last=block[-1])
+
+
 def _name(block: range) -> str:
     return f"podium_{block.start}"
 
 
 def _free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -115,6 +129,6 @@ def _nft(commands: str) -> str:
         return "nft is not installed; install it with: apt-get install nftables"
     try:
         done = subprocess.run([program, "-f", "-"], input=commands, capture_output=True, text=True, timeout=NFT_LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        return f"nft did not end within {NFT_LIMIT:g} s"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"nft did not run: {error}"
     return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"nft ended with {done.returncode}"])[0]

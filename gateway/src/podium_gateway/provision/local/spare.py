@@ -40,7 +40,13 @@ class Spare:
         pause, deaths = after, 0
         while True:
             await asyncio.sleep(pause)
-            child = self._child = self._start()
+            try:
+                child = self._child = self._start()
+            except RuntimeError as error:  # no user is free just now
+                deaths += 1
+                pause = self._delay + backoff(deaths)
+                log.warning("no_spare_agent", extra={"error": str(error)})
+                continue
             await asyncio.wait({child.ready})
             if child.wanted:
                 pause, deaths = self._delay, 0

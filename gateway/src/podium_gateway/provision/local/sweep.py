@@ -7,7 +7,9 @@ what the kernel does not undo is undone here.
 import contextlib
 import os
 import signal
+import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +18,6 @@ from podium_gateway.provision.local.folders import AgentPaths
 from podium_system.cgroups import remove_groups
 from podium_system.displays import displays_of, remove_display
 from podium_system.processes import pids_of_user
-from podium_system.removal import remove_tree
 
 __all__ = ["Swept", "processes_left", "sweep"]
 
@@ -60,15 +61,38 @@ class Swept:
 
 
 def _remove_files_of(uid: int) -> bool:
-    # The uid is given to another session some day, and that one must find nothing.
-    gone = True
-    for folder in _SHARED:
-        with contextlib.suppress(OSError):
-            for entry in list(os.scandir(folder)):
-                with contextlib.suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_uid == uid:
-                        gone &= remove_tree(Path(entry.path), limit=LIMIT)
-    return gone
+    """Whether nothing of that user is left where everybody may write: another session has its uid some day."""
+    folders = [folder for folder in _SHARED if os.path.isdir(folder)]
+    # What it has made itself, and what it has put into a folder of everybody's there, as the one of X sockets is.
+    found = ["find", *folders, "-xdev", "-mindepth", "1", "-maxdepth", "2", "-user", str(uid)]
+    try:
+        subprocess.run(
+            [*found, "-prune", "-exec", "rm", "-rf", "--one-file-system", "--", "{}", "+"],
+            timeout=LIMIT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        left = subprocess.run(
+            [*found, "-print", "-quit"], timeout=LIMIT, capture_output=True, stdin=subprocess.DEVNULL, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return not left.stdout
+
+
+def _kill(pids: Iterable[int], uid: int | None) -> None:
+    if uid is not None and os.geteuid() == 0:
+        # All of them in one call, which nobody who goes on forking can run away from.
+        kill = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "sh", "-c", "kill -s KILL -- -1"]
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(
+                kill, timeout=LIMIT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+            )
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> Swept:
@@ -76,9 +100,7 @@ def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> Swept:
     killed: set[int] = set()
     deadline = time.monotonic() + LIMIT
     while left := processes_left(paths, uid=uid, leader=leader):
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(left, uid)
         killed.update(left)
         if time.monotonic() > deadline:
             break
