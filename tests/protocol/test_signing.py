@@ -237,6 +237,31 @@ def test_what_has_expired_is_forgotten():
     assert verifier._nonces._count <= LIFETIME + 2
 
 
+@pytest.mark.parametrize("back", [1, LIFETIME, 3 * LIFETIME])
+def test_a_clock_that_is_set_back_opens_no_signature_again(back: int):
+    verifier = a_verifier(a_signer())
+    credentials = [signed(now=NOW + second) for second in range(3 * LIFETIME)]
+    for second, credential in enumerate(credentials):
+        checked(verifier, credential, now=NOW + second)
+    now = NOW + 3 * LIFETIME - back
+    for credential in credentials:
+        with pytest.raises(Refused, match=r"used|expired"):
+            checked(verifier, credential, now=now)
+
+
+@pytest.mark.parametrize(("back", "later", "good"), [(30, 0, True), (600, 0, False), (600, 500, False), (600, 600, True)])
+def test_clocks_that_are_set_back_far_refuse_until_the_old_time_comes(back: int, later: int, good: bool):
+    verifier = a_verifier(a_signer())
+    for second in range(3 * LIFETIME):
+        checked(verifier, signed(now=NOW + second), now=NOW + second)
+    now = NOW + 3 * LIFETIME - back + later
+    if good:
+        assert checked(verifier, signed(now=now), now=now) == SUBJECT
+    else:
+        with pytest.raises(Refused, match="used"):
+            checked(verifier, signed(now=now), now=now)
+
+
 @pytest.mark.parametrize("key", ["", "AAAA", "not base64!"])
 def test_a_verifier_is_not_made_from_what_is_no_key(key: str):
     with pytest.raises(ValueError):  # noqa: PT011 (base64's and cryptography's words differ)

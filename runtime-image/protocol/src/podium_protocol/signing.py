@@ -109,7 +109,7 @@ class RequestSigner:
 
 
 class _Nonces:
-    """Those of valid signatures that have not expired, by the second of their expiry."""
+    """Those of valid signatures that have not expired, by the second of their expiry. Seconds that were forgotten are refused."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -128,11 +128,10 @@ class _Nonces:
 
     def _forget(self, now: float) -> None:
         for second in sorted(self._seen):
-            if second >= now:
-                if self._count < self._most:
-                    return
-                # What expires next is forgotten, and taken for used from now on: new signatures expire later than that.
-                self._floor = second
+            if second >= now and self._count < self._most:
+                return
+            # What is forgotten is taken for used from now on, also when the clock is set back: new signatures expire later.
+            self._floor = second
             self._count -= len(self._seen.pop(second))
 
 
