@@ -1,10 +1,10 @@
-"""Who is connected to a port: ourselves do not count, others do, and only while they are connected."""
+"""Who is connected to a port (ourselves do not count, others do while they are connected), and what was not taken."""
 
 import asyncio
 import socket
 import sys
 
-from podium_system.sockets import strangers
+from podium_system.sockets import strangers, unacknowledged
 from support.waiting import eventually
 
 HOLD = (
@@ -34,3 +34,13 @@ async def test_what_a_stranger_connects_to_elsewhere_does_not_count():
         port = server.getsockname()[1]
         with socket.create_connection(other.getsockname()), other.accept()[0]:
             assert strangers(port) == 0
+
+
+async def test_what_the_other_side_of_a_unix_socket_has_not_taken_counts():
+    one, other = socket.socketpair()
+    with one, other:
+        one.send(b"x" * 10_000)
+        assert unacknowledged(one) >= 10_000
+        other.recv(20_000)
+        assert unacknowledged(one) == 0
+    assert unacknowledged(one) == 0

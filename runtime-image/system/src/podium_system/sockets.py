@@ -1,13 +1,33 @@
-"""Who is connected to a port on loopback, as /proc shows it: for traffic that does not pass through us."""
+"""What the kernel knows of sockets: who is connected to a port on loopback, and what the other side has not taken yet."""
 
+import fcntl
 import os
+import sys
+import termios
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-__all__ = ["strangers"]
+__all__ = ["strangers", "unacknowledged"]
 
 _ESTABLISHED: Final = "01"
 _TABLES: Final = ("/proc/net/tcp", "/proc/net/tcp6")
+
+
+class Descriptor(Protocol):
+    """A socket, or what stands for one in an event loop."""
+
+    def fileno(self) -> int:
+        """Negative when it is closed."""
+
+
+def unacknowledged(sock: Descriptor) -> int:
+    """Bytes that the kernel holds for the other side, sent or not (of a Unix socket, the memory they take)."""
+    if sock.fileno() < 0:
+        return 0
+    try:
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:  # not a socket of a kind that counts
+        return 0
 
 
 def strangers(port: int) -> int:
