@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from support.waiting import eventually
 
 BACKLOG = 1024
 GET = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n"
+PAGE = 16 << 20
+"""Bytes of `/page`: more than the kernel takes for a client that reads nothing."""
 STREAMED = 0.15
 """Seconds between two parts of `/streams`."""
 UPGRADE = (
@@ -39,6 +42,8 @@ class App:
     broken: int = 0
     headers: list[int] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
+    enough: Callable[[], bool] = lambda: True
+    """Asked by `/some` and `/breaks` after each part."""
 
     async def ok(self, request: Request) -> Response:
         self.begun += 1
@@ -83,6 +88,28 @@ class App:
 
         return StreamingResponse(parts())
 
+    async def page(self, _: Request) -> Response:
+        self.begun += 1
+        return PlainTextResponse("x" * PAGE)
+
+    async def breaks(self, _: Request) -> Response:
+        async def parts() -> AsyncIterator[bytes]:
+            while not self.enough():
+                yield b"x" * 16384
+                await asyncio.sleep(0)
+            raise BrokenPipeError
+
+        return StreamingResponse(parts())
+
+    async def some(self, _: Request) -> Response:
+        async def parts() -> AsyncIterator[bytes]:
+            while not self.enough():
+                yield b"x" * 16384
+                await asyncio.sleep(0)
+            self.begun += 1
+
+        return StreamingResponse(parts())
+
     async def echo(self, websocket: WebSocket) -> None:
         await websocket.accept()
         async for text in websocket.iter_text():
@@ -97,6 +124,9 @@ class App:
                 Route("/wait", self.waits),
                 Route("/streams", self.streams),
                 Route("/much", self.much),
+                Route("/page", self.page),
+                Route("/some", self.some),
+                Route("/breaks", self.breaks),
                 WebSocketRoute("/echo", self.echo),
             ]
         )
@@ -111,7 +141,10 @@ class Client:
 
     async def send(self, *parts: bytes) -> None:
         for part in parts:
-            self.writer.write(part)
+            try:
+                self.writer.write(part)
+            except RuntimeError as error:  # uvloop's word for a connection that has been closed
+                raise ConnectionResetError from error
             await self.writer.drain()
 
     async def flood(self, part: bytes) -> None:
@@ -180,9 +213,16 @@ class Rig:
     port: int
     stack: AsyncExitStack
     shared: Any
+    connections: set[Any]
 
-    async def client(self, *parts: bytes) -> Client:
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
+    async def client(self, *parts: bytes, receives: int | None = None) -> Client:
+        """`receives`: bytes that the kernel takes for it before it reads."""
+        sock = socket.socket()
+        if receives is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
+        client = Client(*await asyncio.open_connection(sock=sock))
         self.stack.callback(lambda: client.writer.transport.abort())
         await client.send(*parts)
         return client
@@ -204,7 +244,7 @@ async def rig(bounds: Bounds) -> AsyncIterator[Rig]:
         partial(made, config=config, server_state=state, app_state={}), "127.0.0.1", 0, backlog=BACKLOG
     )
     async with server, AsyncExitStack() as stack:
-        yield Rig(app, server.sockets[0].getsockname()[1], stack, http.keywords["shared"])  # type: ignore[attr-defined]
+        yield Rig(app, server.sockets[0].getsockname()[1], stack, http.keywords["shared"], state.connections)  # type: ignore[attr-defined]
         app.go.set()
         for connection in list(state.connections):
             connection.transport.abort()

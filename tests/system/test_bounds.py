@@ -1,9 +1,12 @@
 """What a client may have an HTTP server hold: bytes of a head, and bytes around a body."""
 
+import asyncio
+
 import pytest
 
-from podium_system.bounds import MAX_FIELDS, MAX_HEAD, Bounds
+from podium_system.bounds import MAX_FIELDS, MAX_HEAD, MAX_PIPELINE, Bounds
 from support.bounded import GET, UPGRADE, rig
+from support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -155,3 +158,67 @@ async def test_requests_that_come_together_are_answered_in_order() -> None:
             assert await client.answer() == (200, b"ok")
         await client.send(GET[10:])
         assert await client.answer() == (200, b"ok")
+
+
+# Requests behind others
+
+
+@pytest.mark.parametrize("path", [b"/wait", b"/much"], ids=["not answered", "not read"])
+async def test_requests_behind_one_without_an_answer_are_few(path: bytes) -> None:
+    async with rig(PATIENT) as served:
+        client = await served.client(GET.replace(b"/ ", path + b" "))
+        client.deaf()
+        await eventually(lambda: any(connection.cycle for connection in served.connections), what="the request", step=0.01)
+        (connection,) = served.connections
+        client.writer.write(GET * 14_500)
+        await eventually(lambda: connection.transport.is_closing(), what="the end", limit=5)
+        assert len(connection.pipeline) <= MAX_PIPELINE + 1
+        await served.still_serves()
+
+
+async def test_as_many_requests_as_may_wait_are_answered() -> None:
+    async with rig(PATIENT) as served:
+        client = await served.client(GET * (MAX_PIPELINE + 1))
+        for _ in range(MAX_PIPELINE + 1):
+            assert await client.answer() == (200, b"ok")
+
+
+async def test_a_head_counts_its_own_bytes_alone() -> None:
+    async with rig(PATIENT) as served:
+        body = b"POST /read HTTP/1.1\r\nhost: h\r\ncontent-length: 65000\r\n\r\n"
+        head = b"GET / HTTP/1.1\r\nhost: h\r\nx: " + b"a" * 10_000 + b"\r\n\r\n"
+        first = (body + b"x" * 65_000 + head)[:MAX_HEAD]
+        rest = (body + b"x" * 65_000 + head)[MAX_HEAD:]
+        client = await served.client(first)
+        assert await client.answer() == (200, b"read")
+        for start in range(0, len(rest), 1000):
+            await client.send(rest[start : start + 1000])
+            await asyncio.sleep(0.01)
+        assert await client.answer() == (200, b"ok")
+
+
+@pytest.mark.parametrize("first", [GET.replace(b"/ ", b"/wait "), GET], ids=["that waits", "that is answered"])
+async def test_a_handshake_behind_a_request_without_an_answer_is_cut(first: bytes) -> None:
+    async with rig(PATIENT) as served:
+        client = await served.client(first + UPGRADE + b"\r\n")
+        assert b"101 Switching" not in await client.closed(within=5)
+        served.app.go.set()
+        await eventually(lambda: not served.shared.waiting, what="nothing of it is left", limit=5)
+
+
+async def test_a_handshake_behind_a_request_that_was_answered_opens() -> None:
+    async with rig(PATIENT) as served:
+        client = await served.client(GET)
+        assert await client.answer() == (200, b"ok")
+        await client.send(UPGRADE + b"\r\n")
+        assert (await client.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        assert not served.shared.waiting
+
+
+async def test_a_handshake_behind_an_answer_that_was_not_read_is_cut() -> None:
+    async with rig(PATIENT) as served:
+        client = await served.client(GET.replace(b"/ ", b"/page "))
+        client.deaf()
+        await eventually(lambda: len(served.shared.waiting) == 1, what="the answer is written", limit=5)
+        await client.send(UPGRADE + b"\r\n")
+        await eventually(lambda: not served.connections, what="the end", limit=5)

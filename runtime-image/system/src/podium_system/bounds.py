@@ -6,7 +6,9 @@ uvicorn's protocol with httptools counts nothing of a head and times nothing but
   many bytes for each byte of body, else the connection is cut;
 - a head that does not arrive in time is answered 408, a connection that says nothing is closed;
 - a body is cut after a time without a byte of it, and an answer after a time in which its reader took next to nothing;
-- where there are too many connections, the one that has been without a request for longest makes room for the next.
+- `MAX_PIPELINE` requests wait for the answer to an earlier one, above that the connection is cut;
+- where there are too many connections, the one that has been without a request for longest makes room for the next, and where
+  all have one, the one that has not read its answer for longest.
 
 All of it is counted a read at a time, and timers run only while something is incomplete. A connection that has been upgraded is
 the WebSocket protocol's: nothing here sees it any more.
@@ -16,14 +18,16 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-__all__ = ["MAX_FIELDS", "MAX_HEAD", "Bounds", "bounded"]
+from podium_system.sockets import unacknowledged
+
+__all__ = ["MAX_FIELDS", "MAX_HEAD", "MAX_PIPELINE", "Bounds", "bounded"]
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +35,8 @@ MAX_HEAD: Final = 64 << 10
 """Bytes of a head, and what one connection is read in at most; browsers send up to 16 KiB of cookies."""
 MAX_FIELDS: Final = 128
 """Fields of a head or of trailers, as the WebSocket parser has it: 64 KiB of short ones are 2 MiB of objects."""
+MAX_PIPELINE: Final = 16
+"""Requests that wait behind one without an answer, about 2 KiB of objects each; browsers send none."""
 FRAMING: Final = 16
 """Bytes of framing that a byte of body earns: a chunk of one byte needs six."""
 SLOWEST: Final = 16 << 10
@@ -75,6 +81,8 @@ class _Shared:
     words: Words
     waiting: "dict[_Bounded, None]" = field(default_factory=dict)
     """Those without a request, the one that has been so for longest first."""
+    stalled: "dict[_Bounded, None]" = field(default_factory=dict)
+    """Those whose client has to read before anything else can be written, the one that has been so for longest first."""
     held: int = 0
     told: float = float("-inf")
 
@@ -85,12 +93,19 @@ class _Shared:
             log.warning("connections_full", extra={"connections": self.bounds.connections})
 
     def make_room(self) -> bool:
-        """Close the connection that has waited for longest; whether there is one. One that still reads its answer stays."""
-        idle = next((one for one in self.waiting if not one.transport.get_write_buffer_size()), None)
-        if idle is not None:
-            del self.waiting[idle]
-            idle.transport.abort()
-        return idle is not None
+        """Close the connection that has waited for longest, or has not read its answer for longest; whether there is one."""
+        idle = (one for one in self.waiting if not one.transport.get_write_buffer_size())
+        # One in `waiting` may have the end of an answer to read that is too small to stall it.
+        chosen = next(idle, None) or next(iter(self.stalled), None) or next(iter(self.waiting), None)
+        if chosen is not None:
+            self.forget(chosen)
+            chosen.transport.abort()
+        return chosen is not None
+
+    def forget(self, connection: "_Bounded") -> None:
+        """It is nobody who could make room."""
+        self.waiting.pop(connection, None)
+        self.stalled.pop(connection, None)
 
 
 # What comes next from the client; not an Enum, whose members take 0.2 microseconds to look up.
@@ -109,6 +124,8 @@ class _Bounded(HttpToolsProtocol):
         """Bytes that the parser has just now: a message that begins or goes on among them counts them all."""
         self._spare = MAX_HEAD
         """Bytes of head or framing that may still come."""
+        self._slack = 0
+        """Bytes of an earlier message that may be counted among those of this one, since they came together."""
         self._held = 0
         self._heard = 0.0
         self._over = False
@@ -142,6 +159,10 @@ class _Bounded(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         if self._over:
             return
+        if self._busy or self.transport.get_write_buffer_size():
+            # The earlier answer would be written into the WebSocket, or the WebSocket's behind one that nobody reads.
+            self._cut("upgrade_before_answer")
+            return
         self._over = True
         self._let_go()
         super().handle_websocket_upgrade()
@@ -151,7 +172,7 @@ class _Bounded(HttpToolsProtocol):
             self.transport.close()
 
     def _let_go(self) -> None:
-        self._shared.waiting.pop(self, None)
+        self._shared.forget(self)
         self._hold(0)
         self._no_deadline()
         if self._stall is not None:
@@ -182,7 +203,7 @@ class _Bounded(HttpToolsProtocol):
             elif not self._busy:
                 self._watch()
             return
-        if self._spare < 0 or len(self.headers) > MAX_FIELDS:
+        if self._spare + self._slack < 0 or len(self.headers) > MAX_FIELDS:
             self._too_large()
         else:
             self._hold(MAX_HEAD - self._spare)
@@ -218,6 +239,8 @@ class _Bounded(HttpToolsProtocol):
             self._no_deadline()
         self._shared.waiting.pop(self, None)
         super().on_headers_complete()
+        if len(self.pipeline) > MAX_PIPELINE:
+            self._cut("pipeline_too_long")
         if not self.parser.should_upgrade():
             self.headers = []  # what comes now is trailers, and no part of the head
 
@@ -233,6 +256,7 @@ class _Bounded(HttpToolsProtocol):
         if not self._over:
             self._part = _NOTHING
             self._spare = MAX_HEAD - self._fed
+            self._slack = self._fed
             super().on_message_complete()
 
     # What is said without the app
@@ -301,7 +325,23 @@ class _Bounded(HttpToolsProtocol):
             else:
                 self._deadline = self.loop.call_at(self._heard + self._bounds.body, self._late)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, partial(self._run, cycle, app))
+
+    async def _run(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]], *asgi: Any) -> None:
+        try:
+            return await app(*asgi)
+        finally:
+            if not cycle.response_complete:  # uvicorn closes the transport of an answer without its end, and tells nobody
+                self.loop.call_soon(self._drain_closed)
+
+    def _drain_closed(self) -> None:
+        if not self._over and self.transport.is_closing():
+            self._must_drain()
+
     def on_response_complete(self) -> None:
+        if self._over:  # the connection is somebody else's, or nobody's
+            return
         if self._deadline is not None:
             self._no_deadline()
         super().on_response_complete()
@@ -324,18 +364,30 @@ class _Bounded(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        if not self.transport.is_closing():
+            self._shared.stalled.pop(self, None)
         self._unsent = sys.maxsize  # all of that was taken
 
     def _must_drain(self) -> None:
         """The client has to take what was written, which a closed transport too waits for."""
-        if self._stall is None and (unsent := self.transport.get_write_buffer_size()):
-            self._unsent = unsent
+        if not self.transport.get_write_buffer_size():
+            return
+        self._shared.stalled[self] = None
+        if self._stall is None:
+            self._unsent = self._not_taken()
             self._stall = self.loop.call_later(self._bounds.answer, self._stalled)
+
+    def _not_taken(self) -> int:
+        """The kernel's part counts: it asks for more only when a third of what it holds has gone, a megabyte and more."""
+        unsent: int = self.transport.get_write_buffer_size()
+        return unsent + unacknowledged(self.transport.get_extra_info("socket")) if unsent else 0
 
     def _stalled(self) -> None:
         self._stall = None
-        unsent = self.transport.get_write_buffer_size()
-        if unsent and unsent > self._unsent - SLOWEST and (self.flow.write_paused or self.transport.is_closing()):
+        if not (self.flow.write_paused or self.transport.is_closing()):
+            return
+        unsent = self._not_taken()
+        if unsent and unsent > self._unsent - SLOWEST:
             self._cut("answer_not_taken")
-        elif self.flow.write_paused or self.transport.is_closing():
+        else:
             self._must_drain()
