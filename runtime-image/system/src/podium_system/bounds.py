@@ -153,6 +153,7 @@ class _Bounded(HttpToolsProtocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._over = True  # an app may end after it
         self._let_go()
         super().connection_lost(exc)
 
