@@ -194,8 +194,11 @@ class Artifacts:
             async with self._database.write() as connection:
                 await self._count(connection, artifact.session_uid, artifact.size)
                 await connection.execute(insert(artifacts).values(_values(artifact)))
-        except BaseException:  # cancelled, too: no row will ever name it
+        except (IntegrityError, QuotaExceeded, SessionNotFound):
             await self._removals.discard(artifact.object_key, now=artifact.created_at)
+            raise
+        except BaseException:  # cancelled, too: whether it was committed is not known
+            await self._removals.doubt(artifact.object_key, now=artifact.created_at)
             raise
 
     async def _used(self, query: Select[Any], **values: str) -> Usage | None:

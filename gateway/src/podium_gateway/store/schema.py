@@ -139,7 +139,7 @@ artifacts = Table(
     Column("mime", Words(NAME), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("sha256", Words(64), nullable=False),
-    Column("object_key", Words(NAME), nullable=False),
+    Column("object_key", Words(NAME), nullable=False, index=True),
     Column("created_at", Time, nullable=False, index=True),
     PrimaryKeyConstraint("session_uid", "id"),
 )
@@ -161,7 +161,7 @@ saved_states = Table(
 removed_objects = Table(
     "removed_objects",
     metadata,
-    Column("key", Words(NAME), primary_key=True),  # of an object that no other row names any more
+    Column("key", Words(NAME), primary_key=True),  # of an object that no other row names any more, or may name after all
     Column("attempts", Integer, nullable=False),
     Column("due_at", Time, nullable=False, index=True),
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -56,11 +57,13 @@ class SavedStates:
         stored = await self._objects.put("states", state, limit=self._largest)
         try:
             replaced = await self._point_at(stored, user_id, session_id, uid=uid, run=run, now=now)
-        except BaseException:  # cancelled, too: no row will ever name what was stored
+        except StaleRun:
             await self._removals.discard(stored.key, now=now)
             raise
-        if replaced is not None:
-            await self._removals.discard(replaced, now=now)
+        except BaseException:  # cancelled, too: whether it was committed is not known
+            await self._removals.doubt(stored.key, now=now)
+            raise
+        await self._removals.carry_out(replaced, now=now)
 
     async def get(self, user_id: str, session_id: str) -> SavedState | None:
         """The document. Raises `Internal` for one that this version cannot read: guessing would lose data."""
@@ -102,8 +105,8 @@ class SavedStates:
 
     async def _point_at(
         self, stored: StoredObject, user_id: str, session_id: str, *, uid: str, run: int, now: datetime
-    ) -> str | None:
-        """Make the row say that this is the state now; the key of the one it replaced."""
+    ) -> Collection[str]:
+        """Make the row say that this is the state now; the key of the one it replaced, if any, which is written down."""
         values = {
             "session_uid": uid,
             "run": run,
@@ -119,12 +122,12 @@ class SavedStates:
                     row = (await connection.execute(select(saved_states).where(mine).with_for_update())).one_or_none()
                     if row is None:
                         await connection.execute(insert(saved_states).values(user_id=user_id, session_id=session_id, **values))
-                        return None
+                        return []
                     if row.run > run:
                         raise StaleRun()
                     await connection.execute(update(saved_states).where(mine).values(values))
-                    key: str = row.object_key
-                    return key
+                    await self._removals.note(connection, [row.object_key], now=now)
+                    return [row.object_key]
             except IntegrityError:
                 continue
         raise Unavailable("the state is being written by several runs at once")
