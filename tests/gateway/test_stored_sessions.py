@@ -11,6 +11,8 @@ import pytest
 from podium_gateway.errors import BrowserTimeout, Conflict, StateNotFound
 from podium_gateway.sessions.catalog import LiveSession
 from podium_gateway.sessions.wishes import Wish
+from podium_gateway.store.artifacts import Artifacts
+from podium_gateway.store.states import SavedStates
 from podium_protocol.sessions import AttachRequest
 from podium_protocol.state import OriginStorage, SavedState
 from support.gateway import Rig, gateway_rig
@@ -52,6 +54,12 @@ def attached(rig: Rig, live: LiveSession) -> AttachRequest:
     return found
 
 
+async def keep(rig: Rig, uid: str, run: int) -> None:
+    """A file of that run."""
+    given: dict[str, Any] = {"type": "download", "name": "a", "mime": "text/plain", "content": b"hello", "now": datetime.now(UTC)}
+    await rig.parts.artifacts.add(uid, run, id=f"a{run}", **given)
+
+
 async def ended(rig: Rig, session_id: str, saved: SavedState, *, user: str = "alice") -> None:
     """A session that has been and was saved."""
     live = await rig.running(await rig.caller(user), session_id)
@@ -88,16 +96,60 @@ async def test_with_a_stored_session_the_files_of_all_its_runs_go_and_no_others(
     rig: Rig, http: httpx.AsyncClient, base: str
 ) -> None:
     folder = rig.settings.home / "objects" / "artifacts"
-    file = {"type": "download", "name": "a", "mime": "text/plain", "content": b"hello", "now": datetime.now(UTC)}
-    for run, name in enumerate(("shop", "shop", "news"), 1):
+    for name in ("shop", "shop", "news"):
         await ended(rig, name, state("ada"))
         record = await rig.parts.sessions.record(await rig.caller(), name)
-        await rig.parts.artifacts.add(record.uid, record.run, id=f"a{run}", **file)  # type: ignore[arg-type]
+        await keep(rig, record.uid, record.run)
     assert sum(path.is_file() for path in folder.rglob("*")) == 3
     assert (await http.delete(f"{base}/shop")).status_code == 200
     assert sum(path.is_file() for path in folder.rglob("*")) == 1
     assert (await http.get("/api/sessions/shop/artifacts")).json() == {"artifacts": []}
     assert len((await http.get("/api/sessions/news/artifacts")).json()["artifacts"]) == 1
+
+
+@pytest.mark.parametrize("saved", [False, True])
+async def test_a_run_that_begins_while_a_stored_session_is_deleted_keeps_its_files_and_what_it_saved(
+    rig: Rig, http: httpx.AsyncClient, saved: bool
+) -> None:
+    class Overtaken(Artifacts):
+        async def remove_all(self, uid: str, **given: Any) -> int:
+            live = await rig.running(await rig.caller())
+            await keep(rig, live.uid, live.run)
+            if saved:
+                await report(rig, live, state("eve"))
+            return await super().remove_all(uid, **given)
+
+    await ended(rig, "shop", state("ada"))
+    record = await rig.parts.sessions.record(await rig.caller(), "shop")
+    await keep(rig, record.uid, record.run)
+    stored = rig.parts.stored
+    stored._artifacts = Overtaken(rig.database, rig.parts.artifacts._objects)
+    answer = await http.delete("/api/stored-sessions/shop")
+    assert (answer.status_code, answer.json()["code"]) == (409, "session_live")
+    assert [one.run for one in await rig.parts.artifacts.list(record.uid)] == [2]
+    assert await stored._states.get("alice", "shop") == state("eve" if saved else "ada")
+
+
+async def test_a_run_that_saves_before_the_state_is_deleted_keeps_it(rig: Rig) -> None:
+    class Overtaken(SavedStates):
+        async def delete(self, user_id: str, session_id: str, **given: Any) -> bool:
+            await report(rig, await rig.running(await rig.caller()), state("eve"))
+            return await super().delete(user_id, session_id, **given)
+
+    await ended(rig, "shop", state("ada"))
+    stored = rig.parts.stored
+    stored._states = Overtaken(rig.database, rig.parts.artifacts._objects)
+    await stored.delete(await rig.caller(), "shop")
+    assert await stored._states.get("alice", "shop") == state("eve")
+
+
+async def test_with_a_stored_session_the_files_of_runs_that_saved_nothing_go_too(rig: Rig, http: httpx.AsyncClient) -> None:
+    await ended(rig, "shop", state("ada"))
+    live = await rig.running(await rig.caller(), "shop", Wish(ephemeral=True))
+    await keep(rig, live.uid, live.run)
+    await rig.gateway.sessions.end(live)
+    assert (await http.delete("/api/stored-sessions/shop")).status_code == 200
+    assert await rig.parts.artifacts.list(live.uid) == []
 
 
 async def test_a_changed_url_keeps_the_rest(rig: Rig, http: httpx.AsyncClient) -> None:

@@ -79,7 +79,7 @@ def assemble(settings: Settings, database: Database, placement: Placement) -> Ga
     catalog, metrics, tokens = Catalog(), Metrics(), RunTokens(placement.token_secret, monotonic)
     tunnels = Tunnels(metrics, explains=provisioner.outlives)
     reports = Reports(catalog, events=events, states=states, artifacts=artifacts, clock=_now)
-    stored = StoredSessions(catalog, states, artifacts, enabled=settings.storage == "on", clock=_now)
+    stored = StoredSessions(catalog, states, artifacts, records=records, enabled=settings.storage == "on", clock=_now)
     runs = Runs(
         catalog,
         provisioner,

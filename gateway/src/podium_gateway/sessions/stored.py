@@ -17,6 +17,7 @@ from podium_gateway.sessions.catalog import Catalog
 from podium_gateway.sessions.lifecycle import Status
 from podium_gateway.sessions.names import is_session_id
 from podium_gateway.store.artifacts import Artifacts
+from podium_gateway.store.sessions import SessionRecords
 from podium_gateway.store.states import SavedStates, StoredState
 from podium_protocol.state import SavedState
 from podium_protocol.urls import bare_url
@@ -42,9 +43,17 @@ class StoredSessions:
     """The stored sessions of all users. What is not the caller's is not found."""
 
     def __init__(
-        self, catalog: Catalog, states: SavedStates, artifacts: Artifacts, *, enabled: bool, clock: Callable[[], datetime]
+        self,
+        catalog: Catalog,
+        states: SavedStates,
+        artifacts: Artifacts,
+        *,
+        records: SessionRecords,
+        enabled: bool,
+        clock: Callable[[], datetime],
     ) -> None:
         self._catalog = catalog
+        self._records = records
         self._states = states
         self._artifacts = artifacts
         self._clock = clock
@@ -74,13 +83,18 @@ class StoredSessions:
         return StoredSession(session_id, url=url, saved_at=state.saved_at)
 
     async def delete(self, caller: Caller, session_id: str) -> None:
-        """Forget it, with the artifacts of all its runs. Raises `StateNotFound`, `SessionLive`."""
+        """Forget it, with the artifacts of all its runs. Raises `StateNotFound`, `SessionLive`, also if a run begins meanwhile."""
         self._require()
         self._require_idle(caller, session_id)
         there = await self._find(caller.user_id, session_id)
+        record = await self._records.get(caller.user_id, session_id)
+        newest = there.run if record is None else record.run
+        # Behind the look at the newest run: one that begins from here on has a higher number.
+        self._require_idle(caller, session_id)
         # The state last: as long as it is there, what failed in between can be asked for again.
-        await self._artifacts.remove_all(there.session_uid, now=self._clock())
-        await self._states.delete(caller.user_id, session_id, now=self._clock())
+        await self._artifacts.remove_all(there.session_uid, newest=newest, now=self._clock())
+        self._require_idle(caller, session_id)
+        await self._states.delete(caller.user_id, session_id, newest=newest, now=self._clock())
 
     async def start_of(self, caller: Caller, session_id: str, *, source: str | None) -> SavedState | None:
         """What a new run of `session_id` begins with: the fork's source as it is now, else its own last state, if any.

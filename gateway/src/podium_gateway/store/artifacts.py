@@ -157,10 +157,11 @@ class Artifacts:
         if not await self._remove(uid, artifacts.c.id == id, now=now):
             raise ArtifactNotFound()
 
-    async def remove_all(self, uid: str, *, now: datetime) -> int:
-        """Remove those of all the session's runs; how many there were."""
+    async def remove_all(self, uid: str, *, newest: int | None = None, now: datetime) -> int:
+        """Remove those of all the session's runs, or of those up to the `newest`; how many there were."""
+        which = [] if newest is None else [artifacts.c.run <= newest]
         removed = 0
-        while more := await self._remove(uid, now=now):
+        while more := await self._remove(uid, *which, now=now):
             removed += more
         return removed
 

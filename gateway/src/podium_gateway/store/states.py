@@ -94,9 +94,11 @@ class SavedStates:
             rows = await connection.execute(query.order_by(saved_states.c.saved_at.desc(), saved_states.c.session_id))
             return [_state(row) for row in rows]
 
-    async def delete(self, user_id: str, session_id: str, *, now: datetime) -> bool:
-        """Whether there was one."""
+    async def delete(self, user_id: str, session_id: str, *, newest: int | None = None, now: datetime) -> bool:
+        """Whether there was one; with `newest`, one that no later run wrote."""
         query = delete(saved_states).where(_of(user_id, session_id)).returning(saved_states.c.object_key)
+        if newest is not None:
+            query = query.where(saved_states.c.run <= newest)
         async with self._database.write() as connection:
             keys = list(await connection.scalars(query))
             await self._removals.note(connection, keys, now=now)
