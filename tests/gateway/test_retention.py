@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from podium_gateway import retention as module
 from podium_gateway.errors import ArtifactNotFound, Unavailable
@@ -23,6 +24,7 @@ from support.store import NOW, Stores, later
 from support.waiting import eventually
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 
 
 class Stubborn(Objects):
@@ -219,19 +221,125 @@ async def test_a_deleted_state_whose_bytes_stay_goes_later(stores: Stores, stubb
     assert (held.files, await written_down(held)) == ([], [])
 
 
-async def test_a_database_that_is_away_does_not_end_the_watch(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "EVERY", 0)
-    looks = asyncio.Semaphore(0)
+class Watched(Retention):
+    """Looks, and counts it."""
 
-    class Failing(Retention):
-        async def look(self) -> None:
-            looks.release()
-            raise Unavailable
+    looks = 0
+    fails: Exception | None = None
 
-    watching = asyncio.create_task(Failing(stores.artifacts, stores.removals, keep=DAY, clock=lambda: NOW).watch())
-    async with asyncio.timeout(10):
-        for _ in range(3):
-            await looks.acquire()
+    async def look(self) -> None:
+        self.looks += 1
+        if self.fails is not None:
+            raise self.fails
+
+
+class Machine:
+    """Two clocks: one that tells the date, and may be set, and one that ticks since the machine runs."""
+
+    def __init__(self) -> None:
+        self.date, self.ticks = NOW, 0.0
+
+    def passes(self, span: timedelta) -> None:
+        self.date += span
+        self.ticks += span.total_seconds()
+
+
+@asynccontextmanager
+async def watched(stores: Stores, machine: Machine, *, fails: Exception | None = None) -> AsyncIterator[Watched]:
+    made = Watched(stores.artifacts, stores.removals, keep=DAY, clock=lambda: machine.date, ticks=lambda: machine.ticks)
+    made.fails = fails
+    watching = asyncio.create_task(made.watch())
+    await asyncio.sleep(0)
+    yield made
+    assert not watching.done()
     watching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await watching
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVERY", 0)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(
+    "error",
+    [Unavailable(), DBAPIError("UPDATE", {}, Exception("deadlock detected")), ValueError("nobody expects it")],
+    ids=["away", "a deadlock", "a mistake"],
+)
+async def test_nothing_that_fails_ends_the_watch(stores: Stores, error: Exception) -> None:
+    machine = Machine()
+    async with watched(stores, machine, fails=error) as made:
+        machine.passes(HOUR)
+        await eventually(lambda: made.looks > 3, what="more looks")
+
+
+@pytest.mark.usefixtures("always")
+async def test_a_clock_is_believed_when_it_has_run_evenly_for_a_while(stores: Stores) -> None:
+    machine = Machine()
+    machine.date += 10_000 * DAY
+    async with watched(stores, machine) as made:
+
+        async def after(span: timedelta) -> int:
+            made.looks = 0
+            machine.passes(span)
+            await asyncio.sleep(0.05)
+            return made.looks
+
+        assert await after(timedelta()) == 0, "not at the start"
+        assert await after(HOUR / 12) == 0
+        machine.date = NOW
+        assert await after(HOUR / 7) == 0, "it was set"
+        assert await after(HOUR / 7) == 0
+        assert await after(HOUR / 5) > 0
+        assert await after(DAY) > 0, "as many days as pass"
+        machine.date += 100 * DAY
+        assert await after(timedelta(seconds=1)) == 0
+        assert await after(HOUR) > 0
+
+
+async def test_a_sum_that_is_wrong_is_put_right_once_a_day(stores: Stores) -> None:
+    runs = [await stores.begin(f"of-{user}", user=user) for user in ("alice", "bob")]
+    for run in runs:
+        await stores.add(run.uid, now=NOW)
+        await stores.add(run.uid, "d2", content=b"more", now=NOW)
+    await stores.user("carol")
+
+    async def drifts(user: str, bytes: int, files: int) -> None:
+        async with stores.database.write() as connection:
+            drifted = update(users).where(users.c.id == user).values(artifact_bytes=bytes, artifact_files=files)
+            await connection.execute(drifted)
+
+    at = NOW
+    one = Retention(stores.artifacts, stores.removals, keep=None, clock=lambda: at)
+    await drifts("alice", 5_000_000_000, 2)
+    await drifts("carol", 0, 3)
+    await one.look()
+    assert [await stores.used(user) for user in ("alice", "bob", "carol")] == [(9, 2), (9, 2), (0, 0)]
+    await drifts("bob", 0, 0)
+    at += HOUR
+    await one.look()
+    assert await stores.used("bob") == (0, 0)
+    at += DAY
+    await one.look()
+    assert await stores.used("bob") == (9, 2)
+
+
+async def test_sums_that_are_counted_again_while_files_come_and_go_are_right(stores: Stores) -> None:
+    run = await stores.begin()
+    async with await Database.open(stores.url) as database:
+        other = replace(stores, database=database)
+        async with stores.database.write() as connection:
+            await connection.execute(update(users).values(artifact_bytes=1_000, artifact_files=1_000))
+
+        async def comes_and_goes(name: str) -> None:
+            for _ in range(3):
+                await other.add(run.uid, name)
+                await other.artifacts.remove(run.uid, name, now=NOW)
+            await other.add(run.uid, name)
+
+        counts = (stores.artifacts.recount() for _ in range(5))
+        await asyncio.gather(*counts, *(comes_and_goes(f"d{number}") for number in range(5)))
+        await stores.artifacts.recount()
+    assert await stores.used() == (25, 5)

@@ -134,7 +134,13 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(home: Path) -> None:
     assert "Traceback" not in refused.stderr
 
 
-async def test_what_became_too_old_while_nobody_served_is_removed_at_the_start(home: Path) -> None:
+AT_ONCE = "from podium_gateway import __main__, retention; retention.EVERY = 0.1; retention.EVEN = {even}; __main__.main(['serve'])"
+
+
+@pytest.mark.parametrize(("even", "left"), [("0", ["young"]), ("retention.EVEN", ["old", "young"])], ids=["believed", "new"])
+async def test_what_became_too_old_while_nobody_served_is_removed_by_a_clock_that_is_believed(
+    home: Path, even: str, left: list[str]
+) -> None:
     folder = home / "objects"
     async with await Database.open(f"sqlite:///{home}/podium.db") as database:
         stores = Stores("", folder, database, Objects(folder.as_uri()))
@@ -142,10 +148,12 @@ async def test_what_became_too_old_while_nobody_served_is_removed_at_the_start(h
         for days, name in ((31, "old"), (29, "young")):
             await stores.add(run.uid, name, content=name.encode(), now=datetime.now(UTC) - timedelta(days=days))
         assert len(stores.files) == 2
-        with running_podium(home, PODIUM_CHROMIUM="/nowhere/chromium", PODIUM_WARM="0"):
-            await eventually(lambda: len(stores.files) < 2, what="the end of the old one")
-        assert [one.id for one in await stores.artifacts.list(run.uid)] == ["young"]
-        assert [file.read_text() for file in stores.files] == ["young"]
+        serve = (sys.executable, "-c", AT_ONCE.format(even=even))
+        with running_podium(home, *serve, PODIUM_CHROMIUM="/nowhere/chromium", PODIUM_WARM="0"):
+            await asyncio.sleep(0.5)  # five looks, for what must not be removed
+            await eventually(lambda: len(stores.files) == len(left), what="the end of the old one")
+        assert [one.id for one in await stores.artifacts.list(run.uid)] == left
+        assert sorted(file.read_text() for file in stores.files) == left
 
 
 async def test_a_machine_without_chromium_serves_and_says_what_is_missing(home: Path) -> None:

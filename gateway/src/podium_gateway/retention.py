@@ -1,4 +1,4 @@
-"""The end of what is kept: artifacts that are too old, and objects whose removal failed before.
+"""The end of what is kept: artifacts that are too old, and objects whose removal failed before; and whether sums are right.
 
 Every gateway may look. What one takes the other does not find, in batches that leave the database to others in between.
 """
@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Final
 
 from podium_gateway.errors import PodiumError
@@ -25,22 +26,46 @@ BREATH: Final = 0.05
 """Seconds between two batches, for others to write in; one of 500 takes 0.2 s, less than half of it in the database."""
 
 
-class Retention:
-    """Looks for them. `keep` is how old artifacts may become; None for any age."""
+EVEN: Final = 600.0
+"""Seconds for which the clock must have run evenly before anything is removed by it: a machine that starts with a wrong one is
+put right within a minute or two, and what was removed cannot be had back."""
+STEP: Final = 60.0
+"""Seconds of difference that make a clock one that was set. Slewing does not count: it slows both of a machine's clocks."""
+RECOUNT: Final = timedelta(days=1)
+"""Between two looks at whether the sums of what users have are right: a second for 200,000 artifacts, and nobody waits."""
 
-    def __init__(self, artifacts: Artifacts, removals: Removals, *, keep: timedelta | None, clock: Callable[[], datetime]) -> None:
+
+class Retention:
+    """Looks for them. `keep` is how old artifacts may become; None for any age. `ticks` counts seconds and is never set."""
+
+    def __init__(
+        self,
+        artifacts: Artifacts,
+        removals: Removals,
+        *,
+        keep: timedelta | None,
+        clock: Callable[[], datetime],
+        ticks: Callable[[], float] = monotonic,
+    ) -> None:
         self._artifacts = artifacts
         self._removals = removals
         self._keep = keep
         self._clock = clock
+        self._ticks = ticks
+        self._ahead: float | None = None
+        self._even_since = 0.0
+        self._recounted: datetime | None = None
 
     async def watch(self) -> None:
         """Runs until cancelled."""
         while True:
             try:
-                await self.look()
+                if self._even():
+                    await self.look()
             except PodiumError as error:
                 log.warning("retention_not_applied", extra={"error": error.message})
+            except Exception:  # two gateways in each other's way, say; the next look is as good
+                log.exception("retention_failed")
             await asyncio.sleep(EVERY)
 
     async def look(self) -> None:
@@ -54,7 +79,21 @@ class Retention:
             await asyncio.sleep(BREATH)
         if removed:
             log.info("retention_applied", extra={"count": removed})
+        now = self._clock()
+        if self._recounted is None or now - self._recounted >= RECOUNT:
+            await self._artifacts.recount()
+            self._recounted = now
 
     async def _expire(self) -> int:
         now = self._clock()
         return 0 if self._keep is None else await self._artifacts.remove_older(now - self._keep, now=now)
+
+    def _even(self) -> bool:
+        """Whether the clock has gone as fast as time for long enough."""
+        ticks = self._ticks()
+        ahead = self._clock().timestamp() - ticks
+        if self._ahead is None or abs(ahead - self._ahead) > STEP:
+            if self._ahead is not None:
+                log.warning("clock_was_set", extra={"seconds": ahead - self._ahead})
+            self._ahead, self._even_since = ahead, ticks
+        return ticks - self._even_since >= EVEN

@@ -120,7 +120,8 @@ class Storing:
         float,
         Setting(
             "PODIUM_ARTIFACT_RETENTION",
-            "Artifacts that are older are removed, within minutes. 0: they are kept until somebody removes them.",
+            "Artifacts that are older are removed, within minutes, but none within ten minutes of a start and of a clock that was"
+            " set. 0: they are kept until somebody removes them.",
             unit="days",
             low=0,
             high=36_500,

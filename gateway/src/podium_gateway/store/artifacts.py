@@ -1,15 +1,17 @@
 """Files that belong to a session, above all downloads: an index in the database, the bytes in the object store.
 
 What a user's artifacts take is added up in the user's row, in the transaction that stores or removes one. Whoever adds does so on
-the condition that the sum stays within the quota, so gateways side by side cannot both take the last of it.
+the condition that the sum stays within the quota, so gateways side by side cannot both take the last of it. `recount` puts a
+wrong sum right.
 """
 
+import logging
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, case, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,11 +22,27 @@ from podium_gateway.store.objects import Objects, StoredObject
 from podium_gateway.store.removals import BATCH, Removals
 from podium_gateway.store.schema import NAME, artifacts, sessions, users
 
+log = logging.getLogger(__name__)
+
 LARGEST: Final = 1024 * 1024 * 1024
 """Bytes of one artifact unless told otherwise."""
+_COUNTED: Final = select(
+    func.coalesce(func.sum(artifacts.c.size), 0).label("bytes"), func.count(artifacts.c.id).label("files")
+).join_from(sessions, artifacts, artifacts.c.session_uid == sessions.c.uid)
 _USED: Final = select(users.c.artifact_bytes, users.c.artifact_files)
 _USED_BY_USER: Final = _USED.where(users.c.id == bindparam("user"))
 _USED_BY_OWNER: Final = _USED.join(sessions, sessions.c.user_id == users.c.id).where(sessions.c.uid == bindparam("session"))
+
+
+def _miscounted() -> Select[Any]:
+    counted = _COUNTED.add_columns(sessions.c.user_id).group_by(sessions.c.user_id).subquery()
+    pairs = ((users.c.artifact_bytes, counted.c.bytes), (users.c.artifact_files, counted.c.files))
+    wrong = or_(*(said != func.coalesce(count, 0) for said, count in pairs))
+    return select(users.c.id).outerjoin(counted, counted.c.user_id == users.c.id).where(wrong).order_by(users.c.id)
+
+
+_MISCOUNTED: Final = _miscounted()
+"""Users whose rows say something else than their artifacts do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +190,26 @@ class Artifacts:
         async with self._database.read() as connection:
             uid = await connection.scalar(oldest)
         return 0 if uid is None else await self._remove(uid, older, now=now)
+
+    async def recount(self) -> int:
+        """Put right what users' rows say that their artifacts take, where that is wrong; of how many users it was."""
+        async with self._database.read() as connection:
+            wrong = list(await connection.scalars(_MISCOUNTED))
+        for user_id in wrong:
+            await self._recount(user_id)
+        return len(wrong)
+
+    async def _recount(self, user_id: str) -> None:
+        async with self._database.write() as connection:
+            # Locked in a statement of its own: what is counted by the next one includes all that was added before the lock.
+            mine = users.c.id == user_id
+            row = (await connection.execute(_USED.where(mine).with_for_update(key_share=True))).one_or_none()
+            if row is None:
+                return
+            counted = (await connection.execute(_COUNTED.where(sessions.c.user_id == user_id))).one()
+            used = {"artifact_bytes": int(counted.bytes), "artifact_files": int(counted.files)}
+            await connection.execute(update(users).where(mine).values(used))
+        log.warning("artifacts_miscounted", extra={"user": user_id, "said": list(row), "counted": list(used.values())})
 
     async def _put(self, uid: str, content: AsyncIterable[bytes] | bytes, *, size: int | None) -> StoredObject:
         if size is not None and size > self._largest:
