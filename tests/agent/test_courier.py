@@ -124,16 +124,18 @@ async def test_neither_a_long_url_nor_an_event_that_the_gateway_does_not_take_st
 
 
 @pytest.mark.parametrize(
-    ("status", "words", "code", "message"),
+    ("status", "words", "code", "message", "final"),
     [
-        (507, {"code": "quota_exceeded", "message": "your artifacts take all"}, "quota_exceeded", "your artifacts take all"),
-        (413, {"code": "payload_too_large", "message": "at most 10 bytes"}, "payload_too_large", "at most 10 bytes"),
-        (507, {}, "refused", ""),
-        (507, {"code": "x" * 65}, "refused", ""),
+        (507, {"code": "quota_exceeded", "message": "your artifacts take all"}, "quota_exceeded", "your artifacts take all", True),
+        (507, {"code": "insufficient_storage", "message": "nearly full"}, "insufficient_storage", "nearly full", False),
+        (413, {"code": "payload_too_large", "message": "at most 10 bytes"}, "payload_too_large", "at most 10 bytes", True),
+        (413, {}, "refused", "", True),
+        (507, {}, "refused", "", False),
+        (507, {"code": "x" * 65}, "refused", "", False),
     ],
 )
-async def test_an_upload_that_is_refused_for_good_says_why(
-    tmp_path: Path, status: int, words: dict[str, str], code: str, message: str
+async def test_an_upload_that_is_refused_says_why_and_whether_for_good(
+    tmp_path: Path, status: int, words: dict[str, str], code: str, message: str, final: bool
 ) -> None:
     receiver = Receiver(tmp_path / "gateway.sock", refuse=status, refusal=words)
     courier = Courier(receiver.destinations, Outbox(lambda: datetime.now(UTC)), connections=Connections, url=lambda: None)
@@ -144,7 +146,7 @@ async def test_an_upload_that_is_refused_for_good_says_why(
         receiver.refuse = None
         await courier.publish("a1", os.open(tmp_path / "file", os.O_RDONLY), kind="download", name="a.txt")
     await courier.close()
-    assert (refused.value.code, refused.value.message) == (code, message)
+    assert (refused.value.code, refused.value.message, refused.value.final) == (code, message, final)
     assert (receiver.lengths, [len(one.content) for one in receiver.artifacts]) == (["100000"] * 2, [100_000])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from podium_agent import downloads
 from podium_agent.courier import RefusedError
 from podium_agent.downloads import Downloads
 from podium_agent.folder import SessionFolder
@@ -40,6 +41,7 @@ class Browser:
         self.published: list[str] = []
         self.may_answer = asyncio.Event()
         self.refuses: RefusedError | None = None
+        self.refusals = 1000
         self.running = asyncio.create_task(self.downloads.run(self, lambda: 0))  # type: ignore[arg-type]
 
     def on(self, event: str, handler: Callable[[Params, str | None], None]) -> None:
@@ -52,7 +54,8 @@ class Browser:
         with os.fdopen(descriptor, "rb"):
             self.published.append(artifact)
             await self.may_answer.wait()
-            if self.refuses is not None:
+            if self.refuses is not None and self.refusals:
+                self.refusals -= 1
                 raise self.refuses
 
     def say(self, event: str, params: Params) -> None:
@@ -129,3 +132,21 @@ async def test_a_download_that_the_gateway_does_not_take_is_recorded_with_the_re
     said = {name: event.data[name] for name in ("state", "size", "reason", "message")}
     assert said == {"state": "refused", "size": 5, "reason": "quota_exceeded", "message": "your artifacts take all"}
     assert (event.blob, os.listdir(browser.folder.downloads)) == (None, [])
+
+
+@pytest.mark.parametrize(("shortages", "state"), [(1, "completed"), (3, "completed"), (4, "refused")])
+async def test_a_download_for_which_the_volume_has_no_room_just_now_is_tried_again(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, shortages: int, state: str
+) -> None:
+    monkeypatch.setattr(downloads, "PAUSE", 0.001)
+    browser.refuses = RefusedError(507, "insufficient_storage", "the volume is nearly full")
+    browser.refusals = shortages
+    browser.may_answer.set()
+    browser.begin("g1")
+    browser.progress("g1", "completed")
+    await browser.downloads.drain()
+    assert browser.published == ["g1"] * min(shortages + 1, 4)
+    (event,) = [event for event in browser.outbox.batch() if event.type == EventType.DOWNLOAD_FINISHED]
+    said = [event.data.get(name) for name in ("state", "size", "reason", "message")]
+    why = ["insufficient_storage", "the volume is nearly full"] if state == "refused" else [None, None]
+    assert (said, os.listdir(browser.folder.downloads)) == ([state, 5, *why], [])

@@ -33,8 +33,8 @@ REQUEST_LIMIT: Final = 10.0
 UPLOAD_LIMIT: Final = 300.0
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _CHUNK: Final = 1 << 16
-_FINAL: Final = frozenset({413, 507})
-"""Answers that another try would get again."""
+_REFUSALS: Final = frozenset({413, 507})
+"""Answers that say why something is not taken."""
 
 
 class DeliveryError(Exception):
@@ -42,13 +42,18 @@ class DeliveryError(Exception):
 
 
 class RefusedError(DeliveryError):
-    """The gateway does not take this, however often it is brought: it is too large, or there is no room for it."""
+    """The gateway does not take this: it is too large, or there is no room for it."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f"the gateway answered {status} {code}")
         self.status = status
         self.code = code
         self.message = message
+
+    @property
+    def final(self) -> bool:
+        """Whether another try would be refused, too. A volume that is nearly full may have room again in a moment."""
+        return self.status == 413 or self.code == "quota_exceeded"
 
 
 class _Refusal(BaseModel):
@@ -114,7 +119,7 @@ class Courier:
         await self._send("PUT", "state", state.model_dump_json().encode())
 
     async def publish(self, artifact: str, descriptor: int, *, kind: str, name: str) -> None:
-        """Upload an open file (a descriptor, which is closed) as an artifact. Raises `DeliveryError`, for good `RefusedError`."""
+        """Upload an open file (a descriptor, which is closed) as an artifact. Raises `DeliveryError`, `RefusedError`."""
 
         path = f"artifacts/{quote(artifact, safe='')}?type={quote(kind)}&name={quote(name, safe='')}"
         # Closed here: of a gateway that is not there, the chunks are never asked for.
@@ -165,7 +170,7 @@ class Courier:
                 )
         except (OSError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise DeliveryError(f"{type(error).__name__}: {error}") from error
-        if answer.status in _FINAL:
+        if answer.status in _REFUSALS:
             raise _refused(answer.status, answer.content)
         if answer.status // 100 != 2:
             raise DeliveryError(f"the gateway answered {answer.status}")

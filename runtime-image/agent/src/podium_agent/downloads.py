@@ -35,6 +35,8 @@ _GUID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 UPLOADS: Final = 2
 """Uploads at a time: more would only take turns on one disk."""
 TRIES: Final = 4
+PAUSE: Final = 0.5
+"""Seconds behind the first try; each of the next pauses is twice as long."""
 MOST_FRAMES: Final = 1000
 """Frames whose last document is remembered, in case it becomes a download."""
 
@@ -202,14 +204,13 @@ class Downloads:
             except OSError as error:
                 self._lost(download, error)
                 return
-            except RefusedError as error:
-                log.warning("download_refused", extra={"download": download.guid, "error": str(error)})
-                self._remove(download)
-                self._finish(download, state="refused", size=size, reason=error.code, message=error.message)
-                return
             except DeliveryError as error:
                 log.warning("download_not_delivered", extra={"download": download.guid, "error": str(error), "tried": tried + 1})
-                await asyncio.sleep(0.5 * 2**tried)
+                if isinstance(error, RefusedError) and (error.final or tried + 1 == TRIES):
+                    self._remove(download)
+                    self._finish(download, state="refused", size=size, reason=error.code, message=error.message)
+                    return
+                await asyncio.sleep(PAUSE * 2**tried)
             else:
                 self._remove(download)
                 self._finish(download, state="completed", size=size)
