@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from podium_gateway import agents, origin
 from podium_gateway.agents import AgentClient, error_of
-from podium_gateway.errors import BrowserFailed, BrowserGone, BrowserTimeout, ElementNotFound
+from podium_gateway.errors import BrowserFailed, BrowserGone, BrowserTimeout, ElementNotFound, PodiumError
 from podium_gateway.origin import Answer, AnswerTooLarge, Dropped, Origin
 from podium_protocol.errors import AgentErrorCode
 from podium_protocol.operations import Action, Html
@@ -230,6 +230,25 @@ def test_an_agent_that_takes_nothing_from_us_is_somebody_elses_and_the_browser_g
     error = error_of(401, f'{{"code": "{code}", "message": "the signature is not over this request"}}'.encode())
     assert isinstance(error, BrowserGone)
     assert error.message == BrowserGone.default_message
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [("bad_signature", True), ("wrong_session", True), ("already_bound", True), ("element_not_found", False)]
+)
+async def test_the_log_says_why_an_agent_takes_nothing_from_us(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, code: str, told: bool
+) -> None:
+    body = b'{"code": "%s", "message": "the clocks are 90 s apart"}' % code.encode()
+    refusal = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+    async with listening(tmp_path, saying(refusal)) as listener:
+        client = listener.client()
+        client.speak_for("uid-of-shop", 3)
+        with pytest.raises(PodiumError):
+            await client.ping()
+        await client.close()
+    words = {"code": code, "explanation": "the clocks are 90 s apart", "session_uid": "uid-of-shop", "run": 3}
+    records = [vars(record) for record in caplog.records if record.message == "agent_refused"]
+    assert [{name: record[name] for name in words} for record in records] == ([words] if told else [])
 
 
 async def test_an_end_of_the_client_ends_what_is_under_way_and_what_comes_later(tmp_path: Path) -> None:

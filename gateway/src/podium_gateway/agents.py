@@ -4,6 +4,7 @@ Every request names the session and run it means and is signed with the gateway'
 refuse others. An agent's refusal becomes our error tree here, so nobody above sees its codes.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ from podium_system.splice import Target
 
 __all__ = ["AgentClient", "Reply", "error_of"]
 
+log = logging.getLogger(__name__)
+
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 MARGIN: Final = 5.0
@@ -48,6 +51,8 @@ SAVE_LIMIT: Final = 5.0
 """Seconds for a saved state to be read, sent and stored: 0.5 s with a megabyte of storage."""
 MAX_ANSWER: Final = 64 << 20
 """Bytes of one answer: above any picture, and of documents all but the monstrous."""
+EXPLANATION: Final = 500
+"""Characters of an agent's words that are logged: it may be somebody else's."""
 _ONCE: Final = frozenset({"navigate", "action"})
 """Operations that must not be done twice; the others read, or set what is then set."""
 _NOBODY: Final = SignedFor(session_uid="-", run=0)
@@ -87,14 +92,16 @@ _OURS: Final = frozenset({AgentErrorCode.WRONG_SESSION, AgentErrorCode.ALREADY_B
 """Refusals whose words are for us and not for a caller."""
 
 
-def error_of(status: int, body: bytes) -> PodiumError:
-    """What an agent's refusal means to a caller."""
+def error_of(status: int, body: bytes, *, subject: SignedFor = _NOBODY) -> PodiumError:
+    """What an agent's refusal means to a caller. One whose words are for us, of a request signed for `subject`, is logged."""
     try:
         refusal = AgentErrorBody.model_validate_json(body)
     except ValidationError:
         return BrowserFailed(f"the browser's agent answered {status}")
     kind = _ERRORS[refusal.code]
     if refusal.code in _OURS:
+        words = {"code": str(refusal.code), "explanation": refusal.message[:EXPLANATION]}
+        log.warning("agent_refused", extra=words | {"session_uid": subject.session_uid, "run": subject.run})
         return kind()
     return kind(refusal.message, details=refusal.details)
 
@@ -117,7 +124,8 @@ class AgentClient:
         self._signer = signer
         self._clock = clock
         self._timeout = timeout
-        self._subject = _NOBODY
+        self.subject = _NOBODY
+        """Whose requests these are."""
         self._origin = Origin(target, max_answer=MAX_ANSWER)
 
     async def close(self) -> None:
@@ -126,7 +134,7 @@ class AgentClient:
 
     def authorization(self, method: str, path: str, body: bytes = b"") -> str:
         """The signed credential for one request to this agent, which takes it once; `path` with its query."""
-        return self._signer.authorization(method, path, body, subject=self._subject, audience=self._audience, now=self._clock())
+        return self._signer.authorization(method, path, body, subject=self.subject, audience=self._audience, now=self._clock())
 
     async def reachable(self, *, timeout: float) -> bool:
         """Whether the agent answers at all, within `timeout` seconds, be it only that it is about to end."""
@@ -138,7 +146,7 @@ class AgentClient:
 
     def speak_for(self, session_uid: str, run: int) -> None:
         """Sign for this run from now on, as for an agent that is bound already."""
-        self._subject = SignedFor(session_uid=session_uid, run=run)
+        self.subject = SignedFor(session_uid=session_uid, run=run)
 
     async def bind(self, session_uid: str, run: int) -> None:
         """Make the agent this run's, for good. Raises `PodiumError`."""
@@ -192,7 +200,7 @@ class AgentClient:
         except AnswerTooLarge as error:
             raise BrowserFailed("the page is too large to be read") from error
         if answer.status // 100 != 2:
-            raise error_of(answer.status, answer.content)
+            raise error_of(answer.status, answer.content, subject=self.subject)
         return Reply(answer.content, mime=answer.mime, dialogs=_dialogs(answer.dialogs))
 
 

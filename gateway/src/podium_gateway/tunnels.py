@@ -52,7 +52,7 @@ class RawTunnel:
         try:
             return await splice(agent.target, path.encode(), headers=headers, on_open=opened)
         except SpliceRefused as error:
-            raise error_of(error.status, error.body) from error
+            raise error_of(error.status, error.body, subject=agent.subject) from error
         except TimeoutError as error:
             raise BrowserTimeout("the browser did not answer the connection in time") from error
         except OSError as error:
