@@ -78,6 +78,39 @@ async def test_all_files_of_a_session_are_removed_those_of_earlier_runs_too(rig:
     assert (await http.get("/api/sessions/shop")).json()["status"] == "running"
 
 
+@pytest.mark.parametrize("base", FAMILIES)
+async def test_files_of_earlier_runs_are_listed_on_demand_and_removed_one_by_one(
+    rig: Rig, http: httpx.AsyncClient, base: str
+) -> None:
+    for run in (1, 2, 3):
+        live = await rig.running(await rig.caller())
+        await keep(rig, live, f"a{run}", run=run)
+        await rig.gateway.sessions.end(live)
+
+    async def of(query: str) -> list[tuple[str, int]]:
+        found = (await http.get(f"{base}/shop/artifacts{query}")).json()["artifacts"]
+        return [(one["objectId"], one["run"]) for one in found]
+
+    every = [("a1", 1), ("a2", 2), ("a3", 3)]
+    assert [await of(query) for query in ("", "?run=1", "?run=3", "?run=4", "?run=all")] == [
+        every[2:],
+        every[:1],
+        every[2:],
+        [],
+        every,
+    ]
+    link = (await http.get(f"{base}/shop/artifacts?run=1")).json()["artifacts"][0]["publicUrl"]
+    assert (await http.get(link)).content == b"hello"
+    assert (await http.delete(f"{base}/shop/artifacts/a1")).status_code == 204
+    assert await of("?run=all") == every[1:]
+
+
+@pytest.mark.parametrize("run", ["0", "-1", "newest", "1.5", "", "2147483648", "9" * 5000, "ALL"])
+async def test_a_run_that_there_cannot_be_is_400(rig: Rig, http: httpx.AsyncClient, run: str) -> None:
+    await rig.running(await rig.caller())
+    assert (await http.get(f"/api/sessions/shop/artifacts?run={run}")).status_code == 400
+
+
 async def test_the_files_of_an_ended_session_are_removed_and_its_record_stays(rig: Rig, http: httpx.AsyncClient) -> None:
     live = await rig.running(await rig.caller())
     await keep(rig, live)

@@ -4,11 +4,12 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from time import time
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from pydantic import Field
 
 from podium_gateway.faces.context import Called, Service
 from podium_gateway.faces.family import router
@@ -33,6 +34,11 @@ _NOT_PLAIN: Final = re.compile(r'[^ -~]|["%/\\]')
 """What some client would take for more than a character of a file's name."""
 ObjectId = Annotated[str, Path(description="The artifact's `objectId`.", examples=["obj-123"])]
 
+WhichRun = Annotated[
+    Literal["all"] | Annotated[int, Field(ge=1, le=2**31 - 1)] | None,
+    Query(description="A run's number, or `all`; without it the newest run."),
+]
+
 
 def _answer(artifact: Artifact, content: AsyncIterator[bytes], *, inline: bool) -> StreamingResponse:
     # A stored type is what a page said; a character outside ASCII or a line end cannot go into a header.
@@ -56,10 +62,14 @@ def artifacts(*, user_scoped: bool) -> APIRouter:
     routes = router(user_scoped=user_scoped, tag="Records")
 
     @routes.get("/{session_id}/artifacts", summary="List a session's files")
-    async def list_artifacts(request: Request, parts: Service, caller: Called, session_id: SessionId) -> ArtifactList:
+    async def list_artifacts(
+        request: Request, parts: Service, caller: Called, session_id: SessionId, run: WhichRun = None
+    ) -> ArtifactList:
         """Screenshots and downloads of the newest run, the oldest first, each with a signed link that works without a key.
 
-        They are kept for 30 days by default, and a user's may take 5 GiB and be 20,000 (`PODIUM_ARTIFACT_…` in
+        Those of earlier runs are kept and count as well: `run=1` lists the first run's, `run=all` those of all runs.
+
+        Files are kept for 30 days by default, and a user's may take 5 GiB and be 20,000 (`PODIUM_ARTIFACT_…` in
         [settings.md](settings.md)). A picture beyond that is refused with 507, a download is not kept and its `download.finished`
         says so. Remove what is not needed any more.
         """
@@ -79,7 +89,7 @@ def artifacts(*, user_scoped: bool) -> APIRouter:
                 publicUrl=links.signed(one.session_uid, one.id, expires=expires),
                 expiresAt=datetime.fromtimestamp(expires, UTC),
             )
-            for one in await parts.artifacts.list(record.uid, run=record.run)
+            for one in await parts.artifacts.list(record.uid, run=None if run == "all" else run or record.run)
         ]
         return ArtifactList(artifacts=views)
 
