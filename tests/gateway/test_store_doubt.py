@@ -29,9 +29,11 @@ class Interrupted(Database):
     before: BaseException | None = None
     after: BaseException | None = None
     busy: asyncio.Lock | None = None
+    asked = 0
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
+        self.asked += 1
         if self.busy is not None:
             async with self.busy:
                 pass
@@ -134,7 +136,8 @@ async def test_a_caller_who_leaves_more_than_once_loses_no_object(interrupted: t
     database.busy = asyncio.Lock()
     async with database.busy:
         adding = asyncio.create_task(replace(stores, objects=Refusing(stores.folder.as_uri())).add(run.uid))
-        await eventually(lambda: stores.files, what="the object")
+        asked = database.asked
+        await eventually(lambda: database.asked > asked, what="the object's row")
         for _ in range(3):
             await asyncio.sleep(0.05)
             adding.cancel()
