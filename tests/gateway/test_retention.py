@@ -311,17 +311,17 @@ async def test_a_sum_that_is_wrong_is_put_right_once_a_day(stores: Stores) -> No
             drifted = update(users).where(users.c.id == user).values(artifact_bytes=bytes, artifact_files=files)
             await connection.execute(drifted)
 
-    at = NOW
-    one = Retention(stores.artifacts, stores.removals, keep=None, clock=lambda: at)
+    machine = Machine()
+    one = Retention(stores.artifacts, stores.removals, keep=None, clock=lambda: machine.date, ticks=lambda: machine.ticks)
     await drifts("alice", 5_000_000_000, 2)
     await drifts("carol", 0, 3)
     await one.look()
     assert [await stores.used(user) for user in ("alice", "bob", "carol")] == [(9, 2), (9, 2), (0, 0)]
     await drifts("bob", 0, 0)
-    at += HOUR
+    machine.passes(HOUR)
     await one.look()
     assert await stores.used("bob") == (0, 0)
-    at += DAY
+    machine.passes(DAY)
     await one.look()
     assert await stores.used("bob") == (9, 2)
 

@@ -31,8 +31,8 @@ EVEN: Final = 600.0
 put right within a minute or two, and what was removed cannot be had back."""
 STEP: Final = 60.0
 """Seconds of difference that make a clock one that was set. Slewing does not count: it slows both of a machine's clocks."""
-RECOUNT: Final = timedelta(days=1)
-"""Between two looks at whether the sums of what users have are right: a second for 200,000 artifacts, and nobody waits."""
+RECOUNT: Final = 86_400.0
+"""Seconds between two looks at whether the sums of what users have are right: a second for 200,000 artifacts, and nobody waits."""
 
 
 class Retention:
@@ -54,7 +54,7 @@ class Retention:
         self._ticks = ticks
         self._ahead: float | None = None
         self._even_since = 0.0
-        self._recounted: datetime | None = None
+        self._recounted: float | None = None
 
     async def watch(self) -> None:
         """Runs until cancelled."""
@@ -79,10 +79,10 @@ class Retention:
             await asyncio.sleep(BREATH)
         if removed:
             log.info("retention_applied", extra={"count": removed})
-        now = self._clock()
-        if self._recounted is None or now - self._recounted >= RECOUNT:
+        ticks = self._ticks()
+        if self._recounted is None or ticks - self._recounted >= RECOUNT:
             await self._artifacts.recount()
-            self._recounted = now
+            self._recounted = ticks
 
     async def _expire(self) -> int:
         now = self._clock()
