@@ -52,11 +52,11 @@ async def test_a_command_waits_until_its_answer_is_whole_wherever_both_are_cut(a
         pair.listen(heard.append)
         for part in (command[: cut % len(command)], command[cut % len(command) :]):
             if part:
-                pair.client.data_received(part)  # type: ignore[attr-defined]
+                pair.client.data_received(part)
         assert pair.waiting
         for part in (answer[:cut], answer[cut:]):
             if part:
-                pair.upstream.data_received(part)  # type: ignore[attr-defined]
+                pair.upstream.data_received(part)
         assert not pair.waiting, cut
         assert (upstream.written, client.written) == (command, answer)
         assert len(heard) == answer.count(b"attachedToTarget"), cut
@@ -67,7 +67,7 @@ async def test_what_went_over_before_the_join_counts() -> None:
     for cut in range(1, len(command)):
         pair, _, _ = joined()
         pair.carried(up=command[:cut])
-        pair.client.data_received(command[cut:])  # type: ignore[attr-defined]
+        pair.client.data_received(command[cut:])
         assert pair.waiting, cut
         pair.carried(down=ANSWER)
         assert not pair.waiting
@@ -78,10 +78,10 @@ async def test_an_attachment_is_told_at_once_and_answers_are_counted_in_time() -
     heard: list[bytes] = []
     pair.listen(heard.append)
     for _ in range(3 * GATHERED):
-        pair.client.data_received(frame(COMMAND))  # type: ignore[attr-defined]
-        pair.upstream.data_received(ANSWER)  # type: ignore[attr-defined]
+        pair.client.data_received(frame(COMMAND))
+        pair.upstream.data_received(ANSWER)
     assert not pair.waiting
-    pair.upstream.data_received(EVENT)  # type: ignore[attr-defined]
+    pair.upstream.data_received(EVENT)
     assert len(heard) == 1
 
 
@@ -89,14 +89,14 @@ async def test_a_command_is_answered_between_two_frames_and_not_behind_an_end() 
     asked = json.dumps({"id": 7, "method": NEEDLE.decode(), "params": {"files": ["/etc/shadow"], "nodeId": 1}}).encode()
     pair, client, upstream = joined()
     pair.take(Commands(NEEDLE, lambda command: b'{"id":7,"error":{}}'))
-    pair.upstream.data_received(LARGE[:1000])  # type: ignore[attr-defined]
-    pair.client.data_received(frame(COMMAND) + frame(asked))  # type: ignore[attr-defined]
+    pair.upstream.data_received(LARGE[:1000])
+    pair.client.data_received(frame(COMMAND) + frame(asked))
     assert len(client.written) == 1000
-    pair.upstream.data_received(LARGE[1000:])  # type: ignore[attr-defined]
+    pair.upstream.data_received(LARGE[1000:])
     assert client.written == LARGE + text_frame(b'{"id":7,"error":{}}')
     assert len(upstream.written) == len(frame(COMMAND))
     assert pair.fin(pair.upstream)
-    pair.client.data_received(frame(asked))  # type: ignore[attr-defined]
+    pair.client.data_received(frame(asked))
     assert client.written.count(b'"id":7') == 1
     assert pair._timer is not None
     pair._timer.cancel()  # of the rest that does not come
