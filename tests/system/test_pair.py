@@ -53,11 +53,11 @@ async def test_a_command_waits_until_its_answer_is_whole_wherever_both_are_cut(a
         for part in (command[: cut % len(command)], command[cut % len(command) :]):
             if part:
                 pair.client.data_received(part)
-        assert pair.waiting
+        waited = [pair.waiting]
         for part in (answer[:cut], answer[cut:]):
             if part:
                 pair.upstream.data_received(part)
-        assert not pair.waiting, cut
+        assert [*waited, pair.waiting] == [True, False], cut
         assert (upstream.written, client.written) == (command, answer)
         assert len(heard) == answer.count(b"attachedToTarget"), cut
 
@@ -68,9 +68,9 @@ async def test_what_went_over_before_the_join_counts() -> None:
         pair, _, _ = joined()
         pair.carried(up=command[:cut])
         pair.client.data_received(command[cut:])
-        assert pair.waiting, cut
+        waited = [pair.waiting]
         pair.carried(down=ANSWER)
-        assert not pair.waiting
+        assert [*waited, pair.waiting] == [True, False], cut
 
 
 async def test_an_attachment_is_told_at_once_and_answers_are_counted_in_time() -> None:
