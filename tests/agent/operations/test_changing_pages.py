@@ -128,9 +128,9 @@ async def test_a_page_that_moves_on_by_itself(agent: Agent, site: Inline, pause:
 @pytest.mark.parametrize("pause", [20, 150])
 async def test_a_navigation_is_not_overtaken_by_the_page_that_it_leaves(agent: Agent, site: Inline, pause: int):
     async with agent.client("/cdp/page"):  # beside a client it happens in one of three
-        for turn in range(20):
+        for turn in range(10):
             assert (await navigate(agent, moving(site, pause))).status_code == 200
-            await asyncio.sleep(turn / 20 * 2 * pause / 1000)  # wherever the page is in its own course
+            await asyncio.sleep(turn / 10 * 2 * pause / 1000)  # wherever the page is in its own course
             answer = await navigate(agent, site.page(WELL))
             assert (answer.status_code, answer.json()["url"]) == (200, site.page(WELL))
             assert (await operate(agent, "text")).json()["text"] == "All is well"
