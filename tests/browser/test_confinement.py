@@ -159,8 +159,11 @@ async def test_a_client_puts_no_module_where_a_browser_loads_it_from(two: tuple[
                 }""",
                 [name, base64.b64encode(content).decode()],
             )
-            async with asyncio.timeout(30):
-                event = await ended.get()
+            try:
+                async with asyncio.timeout(3):
+                    event = await ended.get()
+            except TimeoutError:  # Podium was faster, and hears of that download in our place
+                continue
             if event["state"] == "canceled" or str(folder) in event.get("filePath", ""):
                 return event["state"] == "completed"
 

@@ -17,7 +17,6 @@ __all__ = ["close_view"]
 
 # <linux/sched.h>, <linux/mount.h>, <fcntl.h>; the number is the same on x86-64 and on arm64.
 _CLONE_NEWNS: Final = 0x20000
-_CLONE_NEWIPC: Final = 0x8000000
 _MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 0x80000
 _SYS_MOUNT_SETATTR: Final = 442
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
@@ -38,8 +37,6 @@ def close_view(*, writable: Iterable[Path], code: Iterable[Path]) -> str | None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNS) != 0:
         return os.strerror(ctypes.get_errno())
-    # Shared memory and queues of System V would outlive the session; there are kernels without such namespaces.
-    libc.unshare(_CLONE_NEWIPC)
     os.chdir("/")  # what the working directory lies on is a mount beneath ours
     places = [folder.resolve() for folder in (*SHARED, *writable) if folder.is_dir() and not _read_only(folder)]
     found = {each.resolve() for each in code if each.exists()}
