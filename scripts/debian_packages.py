@@ -100,9 +100,8 @@ CONTAINERS = (
     Part("containernetworking-plugins", Path("/usr/lib/cni/bridge").exists),
 )
 NFTABLES = Part("nftables", _command("nft"))
-GUARD = Part(
-    "nftables", lambda: os.geteuid() != 0 or NFTABLES.present()
-)  # of DevTools ports; only root's Podium can make use of it
+# Guards DevTools ports, which only root's Podium can have it do.
+GUARD = Part("nftables", lambda: os.geteuid() != 0 or NFTABLES.present())
 NETWORK = (NFTABLES, Part("iproute2", _command("ip")))
 IMAGES = (
     Part("buildah", _command("buildah")),

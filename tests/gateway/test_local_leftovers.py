@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from podium_protocol.reasons import EndReason
 from podium_system.displays import remove_display, shared_folder
 from podium_system.processes import pids_of_user
 from support.local import KEY, local
-from support.waiting import eventually
+from support.waiting import eventually, until
 
 DEPTH = 3000
 """Three times as deep as Python recurses, and longer than the kernel's longest path."""
@@ -224,9 +223,7 @@ def test_nothing_of_a_user_is_left_where_everybody_may_write(tmp_path: Path) -> 
     bomb = subprocess.Popen(["/usr/bin/env", "python3", "-c", limited], start_new_session=True)
     folders = Folders(tmp_path / "run")
     folders.prepare(other_users=False)
-    deadline = time.monotonic() + 20
-    while len(pids_of_user(uid)) < 100:
-        assert time.monotonic() < deadline
+    until(lambda: len(pids_of_user(uid)) >= 100, what="a hundred processes")
     swept = sweep(folders.of("a"), uid=uid, leader=None)
     assert bomb.wait(10) == -signal.SIGKILL
     assert swept.clean

@@ -92,7 +92,7 @@ class LocalProvisioner:
         uid, clean = left.owner(), False
         try:
             swept = await asyncio.to_thread(sweep, left, uid=uid, leader=None)
-        except Exception:
+        except Exception:  # whatever a session has left there, it stops no start
             log.exception("leftover_not_removed", extra={"agent": left.name})
         else:
             clean = swept.clean

@@ -269,8 +269,7 @@ class AgentChild:
         leader = process.pid if process is not None else None
         try:
             swept = await asyncio.to_thread(sweep, self.paths, uid=self.uid, leader=leader)
-        except Exception:
-            # What a session leaves behind ends nothing but the use of its user.
+        except Exception:  # whatever a session leaves behind, it ends nothing but the use of its user
             log.exception("agent_left_files", extra={"agent": self.paths.name})
             self.clean = False
             return

@@ -34,6 +34,7 @@ SOON: Final = 1.0
 LATER: Final = 600.0
 """Seconds for what takes longer. It is tried again at the next start."""
 LOOK: Final = 5.0
+"""Seconds between looks at what has been moved out of the way."""
 
 
 class HomeInUse(Exception):
