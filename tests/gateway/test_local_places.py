@@ -111,6 +111,21 @@ def test_what_a_gateway_that_was_killed_has_left_is_replaced() -> None:
 
 
 @needs_root
+def test_what_a_gateway_that_was_killed_has_left_is_removed_also_by_one_that_takes_other_ports() -> None:
+    killed, living, after = (Ports(guarded=True, first=29300, count=3) for _ in range(3))
+    killed.open()
+    living.open()
+    assert killed._held is not None
+    killed._held.release()
+    with socket.create_server(("127.0.0.1", 29301)):
+        after.open()
+    assert after.take() == 29306
+    assert {name for name in _tables() if name.startswith("podium_293")} == {"podium_29303", "podium_29306"}
+    for ports in (living, after):
+        ports.close()
+
+
+@needs_root
 def test_only_root_opens_connections_to_a_guarded_port_and_other_ports_are_as_they_were() -> None:
     ports = Ports(guarded=True, first=29300, count=2)
     ports.open()

@@ -65,9 +65,19 @@ class Ports:
                 continue
             if not (error := _nft(_rule(block))):
                 self._block, self._held = block, held
+                self._remove_left()
                 return
             held.release()
         log.warning("devtools_ports_not_guarded", extra={"error": error, "meaning": "programs of other sessions can connect"})
+
+    def _remove_left(self) -> None:
+        """Tables of gateways that were killed: nobody holds their blocks."""
+        held = {block: reserve_by_socket(f"devtools-ports-{block.start}") for block in self._blocks if block != self._block}
+        free = {block: reservation for block, reservation in held.items() if reservation is not None}
+        # A table that is not there cannot be deleted, and one that is there may be added again.
+        _nft("".join(f"add table inet {_name(block)}\ndelete table inet {_name(block)}\n" for block in free))
+        for reservation in free.values():
+            reservation.release()
 
     async def keep(self) -> None:
         """Put the rule back when somebody has removed it: a reload of a firewall's configuration often begins with that."""
