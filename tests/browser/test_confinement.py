@@ -8,7 +8,6 @@ import asyncio
 import base64
 import json
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from support.podium import LocalPodium, running_podium
+from support.podium import LocalPodium
 from support.records import end_session
 from support.site import Site
 from support.stock import connected
@@ -33,14 +32,6 @@ pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.skipif(os.geteuid() != 0, reason="without root all sessions are one user"),
 ]
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[LocalPodium]:
-    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
-    with running_podium(home, PODIUM_WARM="0", PODIUM_DISCONNECT_GRACE="60") as running:
-        yield running
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 import asyncio
 import os
-import shutil
 import socket
 import stat
 import struct
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from support.podium import LocalPodium, running_podium
+from support.podium import LocalPodium
 from support.records import artifacts_of, end_session, events_of
 from support.site import Site
 from support.stock import connected
@@ -29,15 +27,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 NAMES = [f"s{number}" for number in range(8)]
 SHARED_USER = os.geteuid() != 0
 """Only root can give each session a user of its own; else docs/security.md says what they share."""
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[LocalPodium]:
-    """Without warm browsers, so that every agent is a session's."""
-    home = Path(tempfile.mkdtemp(prefix="podium-test-"))
-    with running_podium(home, PODIUM_WARM="0", PODIUM_DISCONNECT_GRACE="60") as running:
-        yield running
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @asynccontextmanager
