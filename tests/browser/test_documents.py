@@ -31,11 +31,11 @@ NOT_HERE: Final = {
     "docs/crds.md": "opens a page of the internet in the reader's namespace; tests/cluster/test_kubectl.py does the same steps",
 }
 """Pages of which no block is run -> why."""
-# One that is there also when the page has just shown how all are removed.
-ARTIFACT: Final = """artifact() {{
-  curl -s -o /dev/null '{url}/api/sessions/my-session/screenshot?raw=true' -H 'Authorization: Bearer {key}' 2>/dev/null
-  curl -s {url}/api/sessions/my-session/artifacts -H 'Authorization: Bearer {key}' 2>/dev/null |
-  {python} -c 'import json, sys; print(json.load(sys.stdin)["artifacts"][-1][sys.argv[1]])' "$1"; }}"""
+ARTIFACT: Final = """artifacts() {{ curl -s {url}/api/sessions/my-session/artifacts -H 'Authorization: Bearer {key}' 2>/dev/null; }}
+artifact() {{
+  case $(artifacts) in *objectId*) ;; *) # The page has just shown how all are removed.
+    curl -s -o /dev/null '{url}/api/sessions/my-session/screenshot?raw=true' -H 'Authorization: Bearer {key}' 2>/dev/null ;; esac
+  artifacts | {python} -c 'import json, sys; print(json.load(sys.stdin)["artifacts"][-1][sys.argv[1]])' "$1"; }}"""
 """Prints a field of the newest artifact of `my-session`."""
 
 
