@@ -58,6 +58,7 @@ class Session:
         """Set when connections come or go, so that deadlines are looked at anew."""
         self._traffic = traffic
         self._waiting = waiting
+        self._disk = disk
         self._outsiders = outsiders
         self._tasks: set[asyncio.Task[Any]] = set()
         self._attaching: asyncio.Task[None] | None = None
@@ -69,8 +70,6 @@ class Session:
         self._own(self._verdict_of(death), "watch-process")
         clock = asyncio.get_running_loop().time
         self._own(self._verdict_of(watch_answers(browser.chromium, browser.connection, clock)), "watch-answers")
-        if disk:
-            self._own(self._verdict_of(watch_disk(browser.folder.root, disk, uid=browser.folder.uid)), "watch-disk")
         if sandbox_required:
             self._own(self._refuse_without_sandbox(), "watch-sandbox")
 
@@ -83,6 +82,9 @@ class Session:
             now = asyncio.get_running_loop().time()
             self.browser.activity.limit(idle_timeout=request.idle_timeout, policy=DisconnectPolicy.KEEP, grace=0, now=now)
             self._own(self._verdict_of(self._watch_activity()), "activity")
+            if self._disk:  # a browser of nobody writes next to nothing
+                watch = watch_disk(self.browser.folder.root, self._disk, uid=self.browser.folder.uid)
+                self._own(self._verdict_of(watch), "watch-disk")
         self.bound = subject
 
     async def attach(self, request: AttachRequest) -> AgentStatus:
