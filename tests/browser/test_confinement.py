@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -46,7 +47,8 @@ async def two(gateway: LocalPodium) -> AsyncIterator[tuple[Browser, Traces, Trac
 
 def as_program_of(traces: Traces, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run a program as code in the session's browser process would run it."""
-    inside = ["nsenter", f"--mount=/proc/{traces.chromium}/ns/mnt", "setpriv", f"--reuid={traces.uid}", f"--regid={traces.uid}"]
+    spaces = [f"--{kind}=/proc/{traces.chromium}/ns/{name}" for kind, name in (("mount", "mnt"), ("ipc", "ipc"))]
+    inside = ["nsenter", *spaces, "setpriv", f"--reuid={traces.uid}", f"--regid={traces.uid}"]
     inside += ["--clear-groups", "env", "-i", "PATH=/usr/bin:/bin", *(f"{name}={value}" for name, value in environment.items())]
     return subprocess.run([*inside, *command], capture_output=True, text=True, timeout=30)
 
@@ -148,6 +150,42 @@ async def test_a_client_puts_no_module_where_a_browser_loads_it_from(two: tuple[
     await page.goto("chrome://certificate-manager/")
     assert await page.title()
     assert "mark.so" not in Path(f"/proc/{mine.chromium}/maps").read_text()
+
+
+@pytest.mark.skipif(shutil.which("xdg-open") is None, reason="no xdg-open on this machine")
+async def test_a_link_starts_no_program(two: tuple[Browser, Traces, Traces]) -> None:
+    """A scheme that is not Chromium's own is xdg-open's, which goes by files that a client can have downloaded into place."""
+    browser, mine, _ = two
+    mark, script = mine.folder / "tmp" / "mark", mine.folder / "tmp" / "script"
+    entry = f"[Desktop Entry]\nType=Application\nName=x\nExec=/bin/sh {script}\n"
+    here = os.path.relpath(mine.folder / "tmp", "/usr/share/applications")
+    files = {
+        script: f"touch {mark}\n",
+        mine.folder / "tmp" / "chromium.desktop": entry,
+        mine.folder / "home/.config/mimeapps.list": f"[Default Applications]\nx-scheme-handler/mailto={here}/chromium.desktop\n",
+    }
+    for path, content in files.items():
+        assert as_program_of(mine, "sh", "-c", 'printf %s "$CONTENT" > "$0"', str(path), CONTENT=content).returncode == 0
+    page = browser.contexts[0].pages[0]
+    await page.goto("data:text/html,<a href='mailto:x@example.com'>write</a>")
+    for _ in range(5):  # the first one's program has started by then
+        await page.click("a", no_wait_after=True)
+        await page.evaluate("new Promise(done => setTimeout(done, 100))")
+    assert not mark.exists()
+
+
+@pytest.mark.skipif(shutil.which("ipcmk") is None, reason="no ipcmk on this machine")
+async def test_what_a_session_makes_of_system_v_is_its_own_and_ends_with_it(two: tuple[Browser, Traces, Traces]) -> None:
+    _, mine, other = two
+    kinds = {"shm": ("--shmem", "4096"), "sem": ("--semaphore", "4"), "msg": ("--queue",)}
+    lists = [f"/proc/sysvipc/{kind}" for kind in kinds]
+    before = [Path(path).read_text() for path in lists]
+    for options in kinds.values():
+        assert as_program_of(mine, "ipcmk", *options, "--mode", "0666").returncode == 0
+    owned = as_program_of(mine, "cat", *lists).stdout.split().count(str(mine.uid))
+    assert owned >= len(kinds), "there is something to see"
+    assert str(mine.uid) not in as_program_of(other, "cat", *lists).stdout.split()
+    assert [Path(path).read_text() for path in lists] == before
 
 
 async def test_nothing_that_a_session_can_write_is_executed_or_loaded(two: tuple[Browser, Traces, Traces]) -> None:

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,6 +233,52 @@ def test_nothing_of_a_user_is_left_where_everybody_may_write(tmp_path: Path) -> 
     assert pids_of_user(uid) == []
     assert not within.exists()
     assert not [each for folder in mine for each in folder.parent.glob(f"{folder.name}-*")]
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Two names, at once: renameat2(2)."""
+    here, flag = -100, 2
+    assert ctypes.CDLL(None).renameat2(here, os.fsencode(one), here, os.fsencode(other), flag) == 0
+
+
+@needs_root
+def test_a_folder_that_becomes_a_link_while_it_is_swept_leads_nowhere(tmp_path: Path) -> None:
+    """A session's files in a folder of another one's, which puts a link to a folder of root's in its place and back without end."""
+    uid, other = 3_700_001, 3_700_002
+    precious, folder = tmp_path / "precious", Path(f"/tmp/podium-test-{other}")
+    link = folder.with_name(f"{folder.name}-link")
+    names = [f"file-{number}" for number in range(100)]
+    precious.mkdir()
+    for name in names:
+        (precious / name).touch()
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.is_set():
+            exchange(folder, link)
+            exchange(folder, link)
+
+    folders = Folders(tmp_path / "run")
+    folders.prepare(other_users=False)
+    folder.mkdir()
+    link.symlink_to(precious)
+    try:
+        for _ in range(10):
+            for name in names:
+                (folder / name).touch()
+                os.chown(folder / name, uid, uid)
+            exchanging = threading.Thread(target=go_on)
+            exchanging.start()
+            sweep(folders.of("a"), uid=uid, leader=None)
+            over.set()
+            exchanging.join()
+            over.clear()
+        assert len(list(precious.iterdir())) == len(names)
+        assert sweep(folders.of("a"), uid=uid, leader=None).clean
+        assert not list(folder.iterdir())
+    finally:
+        link.unlink()
+        shutil.rmtree(folder)
 
 
 async def test_when_no_user_is_free_the_pool_and_the_spare_wait_and_a_caller_is_told(

@@ -81,16 +81,23 @@ _ENOUGH_SHARED: Final = 256 << 20
 
 # What would open a window of the browser's own and wait for a person is declined, by the preferences behind the policies
 # PrintingEnabled, ScreenCaptureAllowed, DefaultWebUsbGuardSetting and its kind, and AllowFileSelectionDialogs. A file chooser
-# that a client intercepts never gets as far.
+# that a client intercepts never gets as far. Nor does an extension start a program (NativeMessagingBlocklist): a client can
+# download both the extension and the file that names the program.
 _BLOCKED: Final = 2
 _DECLINED: Final = {
     "printing": {"enabled": False},
     "hardware": {"screen_capture_enabled": False},
+    "native_messaging": {"blacklist": ["*"], "user_level_hosts": False},
     "profile": {
         "default_content_setting_values": {f"{device}_guard": _BLOCKED for device in ("usb", "serial", "hid", "bluetooth")},
     },
 }
 _LOCAL_STATE: Final = {"select_file_dialogs": {"allowed": False}}
+
+
+# A link of a scheme that is not its own, a downloaded file and a few buttons have Chromium start xdg-open, by PATH. Which program
+# that starts is written in files that a DevTools client can download into place. A wrapper in shell needs its PATH, though.
+_NO_PROGRAMS: Final = "/nonexistent"
 
 
 class ChromiumError(Exception):
@@ -105,6 +112,14 @@ def find_chromium(wanted: str | None) -> str:
             return found
     what = f"{wanted} was not found" if wanted else "no Chromium was found on this machine"
     raise ChromiumError(f"{what}; install it with: apt-get install chromium")
+
+
+def _is_script(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except PermissionError:  # what may be executed and not read is none
+        return False
 
 
 def _roomy(folder: str) -> bool:
@@ -165,6 +180,8 @@ class Chromium:
         # Without its own, a screen that is not there is 800 x 600, and no popup larger.
         command += ["--headless=new", f"--screen-info={{{SCREEN[0]}x{SCREEN[1]}}}"] if display is None else []
         environment = folder.environment()
+        if not _is_script(command[0]):
+            environment["PATH"] = _NO_PROGRAMS
         if display is not None:
             environment |= {"DISPLAY": display, "XAUTHORITY": str(folder.xauthority)}
         process = await asyncio.create_subprocess_exec(

@@ -4,6 +4,8 @@ A DevTools client chooses where downloads go, and a browser process loads code f
 plugin of a toolkit. So with a user of its own a session gets mounts of its own: all of the machine is read-only, and the few
 places that stay writable are `noexec`, which the kernel also holds against `dlopen`. The agent makes the view for itself before
 it starts anything, and its children are born into it. What is mounted and unmounted on the machine later still is here, too.
+
+Shared memory, semaphores and queues of System V and queues of POSIX are its own as well, and end with its last process.
 """
 
 import ctypes
@@ -16,7 +18,7 @@ from typing import Final
 __all__ = ["close_view"]
 
 # <linux/sched.h>, <linux/mount.h>, <fcntl.h>; the number is the same on x86-64 and on arm64.
-_CLONE_NEWNS: Final = 0x20000
+_CLONE_NEWNS, _CLONE_NEWIPC = 0x20000, 0x8000000
 _MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 0x80000
 _SYS_MOUNT_SETATTR: Final = 442
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
@@ -37,6 +39,8 @@ def close_view(*, writable: Iterable[Path], code: Iterable[Path]) -> str | None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNS) != 0:
         return os.strerror(ctypes.get_errno())
+    # What programs leave there would outlive the session, and the machine has room for so many. Some kernels have no such namespace.
+    libc.unshare(_CLONE_NEWIPC)
     os.chdir("/")  # what the working directory lies on is a mount beneath ours
     places = [folder.resolve() for folder in (*SHARED, *writable) if folder.is_dir() and not _read_only(folder)]
     found = {each.resolve() for each in code if each.exists()}

@@ -23,6 +23,8 @@ __all__ = ["Swept", "processes_left", "sweep"]
 
 LIMIT: Final = 5.0
 """Seconds to wait for killed processes to be gone; pid 1 has been seen to reap 2 s late, zombies do not count."""
+_PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
+"""Without a relative part, with which `find` starts nothing."""
 _SHARED: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - where anybody may leave files
 
 
@@ -63,11 +65,13 @@ class Swept:
 def _remove_files_of(uid: int) -> bool:
     """Whether nothing of that user is left where everybody may write: another session has its uid some day."""
     folders = [folder for folder in _SHARED if os.path.isdir(folder)]
-    # What it has made itself, and what it has put into a folder of everybody's there, as the one of X sockets is.
+    # What it has made itself, and what it has put into a folder of everybody's there, as the one of X sockets is. Such a folder may
+    # be another session's, who may put a link in its place at any time: so `rm` is started inside of it and given no path.
     found = ["find", *folders, "-xdev", "-mindepth", "1", "-maxdepth", "2", "-user", str(uid)]
     try:
         subprocess.run(
-            [*found, "-prune", "-exec", "rm", "-rf", "--one-file-system", "--", "{}", "+"],
+            [*found, "-prune", "-execdir", "rm", "-rf", "--one-file-system", "--", "{}", "+"],
+            env={"PATH": _PATH},
             timeout=LIMIT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
