@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from podium_agent import disk
-from podium_agent.disk import _held, watch_disk
+from podium_agent.disk import BYTES, _held, watch_disk
 from podium_protocol.reasons import EndReason
 
 MIB = 1 << 20
@@ -53,7 +53,7 @@ async def test_what_is_elsewhere_or_takes_no_disk_does_not_count(tmp_path: Path)
     (folder / "link").symlink_to(elsewhere)
     with open(folder / "sparse", "wb") as file:
         file.truncate(1 << 40)
-    held = await _held([folder])
+    held = await _held(folder, None, BYTES)
     assert held is not None
     assert held < MIB
 
@@ -93,3 +93,26 @@ async def test_what_a_user_has_in_folders_of_everybodys_counts(tmp_path: Path) -
             assert (await watch_disk(tmp_path, 2 * MIB, uid=uid, every=0.01))[0] is EndReason.EVICTED
     finally:
         shutil.rmtree(own)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has users to give")
+async def test_what_it_has_in_a_folder_of_the_machines_there_counts_too(tmp_path: Path) -> None:
+    uid = 3_800_001
+    machines = Path(f"/tmp/podium-test-{uid}")
+    machines.mkdir(mode=0o1777)
+    try:
+        one_file(machines)
+        os.chown(machines / "file", uid, uid)
+        async with asyncio.timeout(30):
+            assert (await watch_disk(tmp_path, 2 * MIB, uid=uid, every=0.01))[0] is EndReason.EVICTED
+    finally:
+        shutil.rmtree(machines)
+
+
+async def test_empty_files_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "FILES", 1000)
+    for number in range(1100):
+        (tmp_path / str(number)).touch()
+    async with asyncio.timeout(30):
+        ended = await watch_disk(tmp_path, 1 << 40, every=0.01)
+    assert ended == (EndReason.EVICTED, "the session's files are more than 1,000")

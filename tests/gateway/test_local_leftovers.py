@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from podium_gateway.provision.local import pool, spare
+from podium_gateway.provision.local import adapter, pool, spare
 from podium_gateway.provision.local.folders import Folders
 from podium_gateway.provision.local.sweep import sweep
 from podium_gateway.provision.local.uids import Uids
@@ -279,6 +279,59 @@ def test_a_folder_that_becomes_a_link_while_it_is_swept_leads_nowhere(tmp_path: 
     finally:
         link.unlink()
         shutil.rmtree(folder)
+
+
+@needs_root
+def test_what_lies_in_another_sessions_folder_goes_with_that(tmp_path: Path) -> None:
+    uid, other = 3_700_003, 3_700_004
+    folders = Folders(tmp_path / "run")
+    folders.prepare(other_users=False)
+    folder = Path(f"/tmp/podium-test-{other}")
+    folder.mkdir(mode=0o777)
+    os.chown(folder, other, other)
+    (folder / "file").touch()
+    os.chown(folder / "file", uid, uid)
+    assert sweep(folders.of("a"), uid=uid, leader=None).clean
+    assert (folder / "file").exists()
+    assert sweep(folders.of("a"), uid=other, leader=None).clean
+    assert not folder.exists()
+
+
+@needs_root
+async def test_a_user_of_whom_something_is_left_is_given_back_when_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "AGAIN", 0.05)
+    uid = 3_700_100
+    file = Path(f"/tmp/podium-test-{uid}")
+
+    def taken_again() -> bool:
+        try:
+            others = Uids(enabled=True, first=uid, count=1)
+            others.take()
+        except RuntimeError:
+            return False
+        others.close()
+        return True
+
+    for folder in (tmp_path, *tmp_path.parents[:3]):  # pytest's own, and closed
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(0o711)
+    async with local(tmp_path, first_uid=uid) as here:
+        await here.create()
+        file.touch()
+        os.chown(file, uid, uid)
+        subprocess.run(["chattr", "+i", file], check=True)
+        try:
+            await here.provisioner.end(KEY, reason=EndReason.REQUESTED)
+            await here.end_of()
+            for _ in range(5):
+                assert not taken_again()
+                await asyncio.sleep(0.05)
+        finally:
+            subprocess.run(["chattr", "-i", file], check=True)
+        await eventually(taken_again, what="the user")
+        assert not file.exists()
 
 
 async def test_when_no_user_is_free_the_pool_and_the_spare_wait_and_a_caller_is_told(

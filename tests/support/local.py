@@ -78,14 +78,16 @@ class Local:
 
 
 @asynccontextmanager
-async def local(folder: Path, manner: str = "ok", *, warm: int = 0, start: float = 20) -> AsyncIterator[Local]:
+async def local(
+    folder: Path, manner: str = "ok", *, warm: int = 0, start: float = 20, first_uid: int | None = None
+) -> AsyncIterator[Local]:
     signer = RequestSigner(Ed25519PrivateKey.generate(), "k")
     folders = Folders(folder / "run")
     provisioner = LocalProvisioner(
         folders,
         FakeLauncher(key="k=v", environment={"FAKE": manner, "PATH": os.environ["PATH"]}),
         signer=signer,
-        uids=Uids(enabled=False, first=1),
+        uids=Uids(enabled=first_uid is not None, first=first_uid or 1),
         ports=Ports(guarded=False),
         limits=Limits(start=start, stop=5),
         headless=False,

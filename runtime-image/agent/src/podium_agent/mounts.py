@@ -24,7 +24,7 @@ _SYS_MOUNT_SETATTR: Final = 442
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _RDONLY, _NOSUID, _NODEV, _NOEXEC = 1, 2, 4, 8
 
-SHARED: Final = (Path("/tmp"), Path("/dev/shm"))  # noqa: S108 - X sockets, shared memory: as they are, less execution
+_SHARED: Final = (Path("/tmp"), Path("/dev/shm"))  # noqa: S108 - X sockets, shared memory: as they are, less execution
 """Writable for everybody by convention."""
 _KERNEL: Final = Path("/proc")
 """Not a place for files: Chromium's sandbox writes the id maps of its namespaces there."""
@@ -33,16 +33,16 @@ _KERNEL: Final = Path("/proc")
 def close_view(*, writable: Iterable[Path], code: Iterable[Path]) -> str | None:
     """Make the view; why not, where the kernel or our rights do not allow it (a container's root) and all stays as it is.
 
-    `writable` are folders that stay so beside `SHARED`; `code` is what is executed even if it is inside of one of them, as a
-    checkout in /tmp is, and read-only. Raises `OSError` when it stopped half-way.
+    `writable` are folders that stay so beside `/tmp` and `/dev/shm`; `code` is what is executed even if it is inside of one of
+    them, as a checkout in /tmp is, and read-only. Raises `OSError` when it stopped half-way.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNS) != 0:
         return os.strerror(ctypes.get_errno())
-    # What programs leave there would outlive the session, and the machine has room for so many. Some kernels have no such namespace.
+    # What programs leave there would outlive the session, and a machine has room for so many. Some kernels have no such namespace.
     libc.unshare(_CLONE_NEWIPC)
     os.chdir("/")  # what the working directory lies on is a mount beneath ours
-    places = [folder.resolve() for folder in (*SHARED, *writable) if folder.is_dir() and not _read_only(folder)]
+    places = [folder.resolve() for folder in (*_SHARED, *writable) if folder.is_dir() and not _read_only(folder)]
     found = {each.resolve() for each in code if each.exists()}
     exceptions = sorted(each for each in found if any(place in each.parents for place in places))
     try:

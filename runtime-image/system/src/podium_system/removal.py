@@ -4,10 +4,11 @@ import asyncio
 import logging
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-__all__ = ["LIMIT", "remove_slowly", "remove_tree"]
+__all__ = ["LIMIT", "remove_slowly", "remove_tree", "run_slowly"]
 
 log = logging.getLogger(__name__)
 
@@ -47,20 +48,29 @@ def remove_tree(path: Path, *, limit: float = LIMIT) -> bool:
 
 async def remove_slowly(path: Path, *, limit: float) -> None:
     """Remove what may take minutes, beside other work and after it; cancelled, it stops at once."""
+    done = await run_slowly(["rm", "-rf", "--one-file-system", "--", str(path)], limit=limit)
+    if done is None or done.returncode != 0:
+        log.warning("not_removed", extra={"path": str(path), "error": "rm failed" if done else f"not done within {limit:g} s"})
+
+
+async def run_slowly(
+    command: list[str], *, limit: float, environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[bytes] | None":
+    """Run a command after other work; none when it is not through in `limit` seconds. Cancelled, it is killed."""
     process = await asyncio.create_subprocess_exec(
-        *("nice", "rm", "-rf", "--one-file-system", "--", str(path)),
+        *("nice", *command),
+        env=environment,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         async with asyncio.timeout(limit):
-            code = await process.wait()
+            printed, _ = await process.communicate()
     except TimeoutError:
-        code = None
+        return None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if code != 0:
-        log.warning("not_removed", extra={"path": str(path), "error": "rm failed" if code else f"not done within {limit:g} s"})
+    return subprocess.CompletedProcess(command, process.returncode or 0, printed)

@@ -15,7 +15,7 @@ from podium_gateway.provision.local.launch import Launcher, compile_agents
 from podium_gateway.provision.local.pool import WarmPool
 from podium_gateway.provision.local.ports import ANY, Ports
 from podium_gateway.provision.local.spare import DELAY, Spare
-from podium_gateway.provision.local.sweep import sweep
+from podium_gateway.provision.local.sweep import sweep, sweep_again, users_left
 from podium_gateway.provision.local.uids import Uids
 from podium_gateway.provision.port import Launch, OnEnded, Place, RunEnded, RunKey, RunRequest, StartFailed
 from podium_gateway.tasks import Tasks
@@ -31,6 +31,11 @@ log = logging.getLogger(__name__)
 
 CLOSE_LIMIT: Final = 20.0
 """Seconds for everything to be gone when the gateway closes: above an agent's whole way from polite to killed."""
+
+AGAIN: Final = 60.0
+"""Seconds between tries at what was left of sessions; callers wait for the first try alone."""
+PATIENCE: Final = 600.0
+"""Seconds such a try may take: a million files take ten on a quiet machine."""
 
 
 class LocalProvisioner:
@@ -61,6 +66,8 @@ class LocalProvisioner:
         self._node = node
         self._children: set[AgentChild] = set()
         self._runs: dict[RunKey, AgentChild] = {}
+        self._unclean: dict[int, tuple[AgentPaths | None, int]] = {}
+        """Users of whom something is left -> the agent's places and its port."""
         self._on_ended: OnEnded = lambda ended: None
         self._tasks = Tasks("local")
         self._pool = WarmPool(warm, start=lambda: self._start(headless=headless))
@@ -83,6 +90,7 @@ class LocalProvisioner:
         # The pool's first browser, where there is a pool, has the processor to itself.
         self._keeping = [
             self._tasks.start(self._folders.keep_empty(), name="remover"),
+            self._tasks.start(self._keep_sweeping(), name="sweeper"),
             self._tasks.start(self._ports.keep(), name="devtools-guard"),
             self._tasks.start(self._pool.keep(), name="warm-pool"),
             self._tasks.start(self._spare.keep(after=self._first_spare), name="spare-agent"),
@@ -97,8 +105,8 @@ class LocalProvisioner:
         else:
             clean = swept.clean
             log.warning("leftover_removed", extra={"agent": left.name, "processes": swept.killed})
-        if uid is not None and not clean:
-            self._uids.withhold(uid)
+        if uid is not None and not clean and self._uids.withhold(uid):
+            self._unclean[uid] = left, ANY
 
     def subscribe(self, on_ended: OnEnded) -> None:
         """See `Provisioner`."""
@@ -218,8 +226,32 @@ class LocalProvisioner:
         finally:
             self._children.discard(child)
             if child.clean:
-                self._uids.give_back(child.uid)
-                self._ports.give_back(child.port)
+                self._give_back(child.uid, child.port)
+            elif child.uid is not None:
+                self._unclean[child.uid] = child.paths, child.port
+
+    def _give_back(self, uid: int | None, port: int) -> None:
+        self._uids.give_back(uid)
+        self._ports.give_back(port)
+
+    async def _keep_sweeping(self) -> None:
+        """Give users back of whom something was left, with their ports, when nothing is any more; runs until cancelled."""
+        if self._uids.enabled:
+            for uid in await asyncio.to_thread(users_left, self._uids.range):
+                if self._uids.withhold(uid):
+                    self._unclean[uid] = None, ANY
+        while True:
+            for uid, (paths, port) in list(self._unclean.items()):
+                try:
+                    clean = await sweep_again(paths, uid, limit=PATIENCE)
+                except OSError as error:  # no process to be had just now
+                    log.warning("leftover_not_removed", extra={"uid": uid, "error": str(error)})
+                    continue
+                if clean:
+                    log.info("user_given_back", extra={"uid": uid})
+                    del self._unclean[uid]
+                    self._give_back(uid, port)
+            await asyncio.sleep(AGAIN)
 
     def hurry(self) -> None:
         """See `Provisioner`."""

@@ -93,11 +93,15 @@ class AgentPaths:
             return None if group in (0, self.folder.parent.stat().st_gid) else group
         return None
 
+    def gone(self) -> bool:
+        """Whether nothing is where the folder was."""
+        return not os.path.lexists(self.folder)
+
     def remove(self) -> None:
         """Folder, socket and note; none of them need exist. A folder that takes longer is moved out of the way."""
         self.socket.unlink(missing_ok=True)
         self.end_note.unlink(missing_ok=True)
-        if os.path.lexists(self.folder) and not remove_tree(self.folder, limit=SOON):
+        if not self.gone() and not remove_tree(self.folder, limit=SOON):
             os.rename(self.folder, self.removing / f"{self.name}-{secrets.token_hex(4)}")
 
 

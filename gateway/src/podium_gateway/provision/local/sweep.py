@@ -4,6 +4,7 @@ An agent that ends by itself has done all this. One that was killed has not; its
 what the kernel does not undo is undone here.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -18,14 +19,15 @@ from podium_gateway.provision.local.folders import AgentPaths
 from podium_system.cgroups import remove_groups
 from podium_system.displays import displays_of, remove_display
 from podium_system.processes import pids_of_user
+from podium_system.removal import run_slowly
+from podium_system.shared_files import find_files_of, shared_folders
 
-__all__ = ["Swept", "processes_left", "sweep"]
+__all__ = ["Swept", "processes_left", "sweep", "sweep_again", "users_left"]
 
 LIMIT: Final = 5.0
 """Seconds to wait for killed processes to be gone; pid 1 has been seen to reap 2 s late, zombies do not count."""
-_PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 """Without a relative part, with which `find` starts nothing."""
-_SHARED: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - where anybody may leave files
 
 
 def processes_left(paths: AgentPaths, *, uid: int | None, leader: int | None) -> list[int]:
@@ -64,26 +66,50 @@ class Swept:
 
 def _remove_files_of(uid: int) -> bool:
     """Whether nothing of that user is left where everybody may write: another session has its uid some day."""
-    folders = [folder for folder in _SHARED if os.path.isdir(folder)]
-    # What it has made itself, and what it has put into a folder of everybody's there, as the one of X sockets is. Such a folder may
-    # be another session's, who may put a link in its place at any time: so `rm` is started inside of it and given no path.
-    found = ["find", *folders, "-xdev", "-mindepth", "1", "-maxdepth", "2", "-user", str(uid)]
+    for arguments in (_removing(uid), _looking(uid)):
+        try:
+            done = subprocess.run(
+                arguments,
+                env=_ENVIRONMENT,
+                timeout=LIMIT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+    return not done.stdout
+
+
+def _removing(uid: int) -> list[str]:
+    # Started in the folder where the file is, `rm` is given no path, in which somebody could put a link for a folder meanwhile.
+    return [*find_files_of(uid), "-execdir", "rm", "-rf", "--one-file-system", "--", "{}", "+"]
+
+
+def _looking(uid: int) -> list[str]:
+    return [*find_files_of(uid), "-print", "-quit"]
+
+
+async def sweep_again(paths: AgentPaths | None, uid: int, *, limit: float) -> bool:
+    """Whether nothing is left by now of a user of whom something was; removed beside other work, in up to twice `limit` seconds."""
+    if left := pids_of_user(uid):
+        await asyncio.to_thread(_kill, left, uid)
+    await run_slowly(_removing(uid), limit=limit, environment=_ENVIRONMENT)
+    looked = await run_slowly(_looking(uid), limit=limit, environment=_ENVIRONMENT)
+    gone = looked is not None and not looked.stdout and not pids_of_user(uid)
+    return gone and (paths is None or paths.gone())
+
+
+def users_left(uids: range) -> set[int]:
+    """Those who have files where everybody may write. Blocks for up to `LIMIT`."""
+    found = ["find", *shared_folders(), "-xdev", "-mindepth", "1", "-maxdepth", "2"]
+    found += ["-uid", f"+{uids.start - 1}", "-uid", f"-{uids.stop}", "-prune", "-printf", "%U\\n"]
     try:
-        subprocess.run(
-            [*found, "-prune", "-execdir", "rm", "-rf", "--one-file-system", "--", "{}", "+"],
-            env={"PATH": _PATH},
-            timeout=LIMIT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
-        left = subprocess.run(
-            [*found, "-print", "-quit"], timeout=LIMIT, capture_output=True, stdin=subprocess.DEVNULL, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return not left.stdout
+        done = subprocess.run(found, timeout=LIMIT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except subprocess.TimeoutExpired as error:
+        return {int(uid) for uid in (error.stdout or b"").split()}
+    return {int(uid) for uid in done.stdout.split()}
 
 
 def _kill(pids: Iterable[int], uid: int | None) -> None:

@@ -49,7 +49,7 @@ class Uids:
         busy: Callable[[], Collection[int]] = users_with_processes,
     ) -> None:
         self.enabled = enabled
-        self._range = range(first, first + count)
+        self.range = range(first, first + count)
         self._busy = busy
         self._held: dict[int, Reservation] = {}
         self._next = first
@@ -60,8 +60,8 @@ class Uids:
             return None
         busy = self._busy()
         # Round the range, so that an id rests as long as possible before somebody else gets it.
-        for offset in range(len(self._range)):
-            uid = self._range[(self._next - self._range.start + offset) % len(self._range)]
+        for offset in range(len(self.range)):
+            uid = self.range[(self._next - self.range.start + offset) % len(self.range)]
             if uid in self._held or uid in busy or _in_database(uid):
                 continue
             if (held := reserve(f"uid-{uid}")) is not None:
@@ -75,10 +75,12 @@ class Uids:
         if uid is not None and (held := self._held.pop(uid, None)) is not None:
             held.release()
 
-    def withhold(self, uid: int) -> None:
-        """Something of it is left that must not be found by whoever has it next."""
-        if uid not in self._held and (held := reserve(f"uid-{uid}")) is not None:
-            self._held[uid] = held
+    def withhold(self, uid: int) -> bool:
+        """Something of it is left that must not be found by whoever has it next; false when it is somebody's."""
+        if uid in self._held or _in_database(uid) or (held := reserve(f"uid-{uid}")) is None:
+            return False
+        self._held[uid] = held
+        return True
 
     def close(self) -> None:
         """Give everything back."""
