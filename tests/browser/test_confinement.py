@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from support.podium import LocalPodium
@@ -29,13 +30,14 @@ from support.traces import Traces, begin_session
 from support.waiting import eventually
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
     pytest.mark.timeout(120),
     pytest.mark.skipif(os.geteuid() != 0, reason="without root all sessions are one user"),
 ]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def two(gateway: LocalPodium) -> AsyncIterator[tuple[Browser, Traces, Traces]]:
     """A client of one session, that session on the machine, and another one there."""
     mine, other = await begin_session(gateway, "mine"), await begin_session(gateway, "other")
