@@ -61,3 +61,8 @@ def test_many_are_named_shortly():
 )
 def test_what_is_no_such_command_is_the_browsers(command: bytes):
     assert unseen_files(command, uid=54_321) is None
+
+
+def test_a_command_nested_too_deep_is_left_to_the_browser():
+    nested = "[" * 100_000 + "]" * 100_000
+    assert unseen_files(asked().replace(b"[]", nested.encode()), uid=54_321) is None

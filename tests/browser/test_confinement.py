@@ -203,6 +203,8 @@ async def test_nothing_that_a_session_can_write_is_executed_or_loaded(two: tuple
         loaded = as_program_of(mine, program, LD_PRELOAD=copy).stderr
         assert "failed to map segment" in loaded, loaded
         assert as_program_of(mine, "rm", copy).returncode == 0
+    hosts = mine.folder / "profile" / "NativeMessagingHosts"  # whose files name programs
+    assert "Permission denied" in as_program_of(mine, "touch", f"{hosts}/host.json").stderr
     library = next(Path("/lib").rglob("libm.so.6"))
     assert as_program_of(mine, program, LD_PRELOAD=str(library)).stderr == "", "the machine's own is loaded"
 

@@ -282,7 +282,7 @@ def test_a_folder_that_becomes_a_link_while_it_is_swept_leads_nowhere(tmp_path: 
 
 
 @needs_root
-def test_what_lies_in_another_sessions_folder_goes_with_that(tmp_path: Path) -> None:
+def test_what_a_session_has_put_into_another_ones_folder_goes_too(tmp_path: Path) -> None:
     uid, other = 3_700_003, 3_700_004
     folders = Folders(tmp_path / "run")
     folders.prepare(other_users=False)
@@ -292,9 +292,41 @@ def test_what_lies_in_another_sessions_folder_goes_with_that(tmp_path: Path) -> 
     (folder / "file").touch()
     os.chown(folder / "file", uid, uid)
     assert sweep(folders.of("a"), uid=uid, leader=None).clean
-    assert (folder / "file").exists()
+    assert folder.exists()
+    assert not (folder / "file").exists()
     assert sweep(folders.of("a"), uid=other, leader=None).clean
     assert not folder.exists()
+
+
+KILLS_ITS_KILLERS = """
+end = time.monotonic() + 30
+while time.monotonic() < end:
+    os.write({life}, b".")
+    try:
+        os.kill(-1, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    if os.fork():
+        os._exit(0)
+os.write({life}, b"!")
+"""
+"""Kills its user's other processes again and again, and is never the same process, so that no list has it."""
+
+
+@needs_root
+def test_a_program_that_kills_whoever_has_its_user_is_killed(tmp_path: Path) -> None:
+    uid = 3_700_005
+    folders = Folders(tmp_path / "run")
+    folders.prepare(other_users=False)
+    signs, life = os.pipe()
+    as_user = f"import os, signal, time\nos.setuid({uid})\n{KILLS_ITS_KILLERS.format(life=life)}"
+    program = subprocess.Popen(["/usr/bin/env", "python3", "-c", as_user], start_new_session=True, pass_fds=[life])
+    os.close(life)
+    with os.fdopen(signs, "rb", buffering=0) as reader:
+        assert program.wait(10) == 0
+        assert reader.read(1)
+        assert sweep(folders.of("a"), uid=uid, leader=None).clean
+        assert b"!" not in reader.readall(), "it lived to its own end"
 
 
 @needs_root

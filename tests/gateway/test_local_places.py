@@ -14,8 +14,8 @@ from podium_gateway.provision.local import launch
 from podium_gateway.provision.local.endings import Exit, exit_of
 from podium_gateway.provision.local.folders import Folders, HomeInUse, hold_home
 from podium_gateway.provision.local.launch import Launcher, environment_for_agents
-from podium_gateway.provision.local.ports import ANY, Ports
-from podium_gateway.provision.local.reserve import FOLDER, reserve
+from podium_gateway.provision.local.ports import ANY, BLOCKS, Ports
+from podium_gateway.provision.local.reserve import FOLDER, reserve, reserve_by_socket
 from podium_gateway.provision.local.uids import Uids
 from podium_protocol.reasons import EndReason
 
@@ -123,6 +123,22 @@ def test_what_a_gateway_that_was_killed_has_left_is_removed_also_by_one_that_tak
     assert {name for name in _tables() if name.startswith("podium_293")} == {"podium_29303", "podium_29306"}
     for ports in (living, after):
         ports.close()
+
+
+@needs_root
+def test_names_that_a_program_holds_leave_no_port_unguarded() -> None:
+    ports = Ports(guarded=True, first=29300, count=3)
+    names = [reserve_by_socket(f"network-devtools-ports-{29300 + 3 * number}") for number in range(BLOCKS)]
+    assert None not in names
+    try:
+        ports.open()
+        assert ports.take() == 29300
+        assert "podium_29300" in _tables()
+    finally:
+        ports.close()
+        for name in names:
+            assert name is not None
+            name.release()
 
 
 @needs_root

@@ -81,13 +81,11 @@ _ENOUGH_SHARED: Final = 256 << 20
 
 # What would open a window of the browser's own and wait for a person is declined, by the preferences behind the policies
 # PrintingEnabled, ScreenCaptureAllowed, DefaultWebUsbGuardSetting and its kind, and AllowFileSelectionDialogs. A file chooser
-# that a client intercepts never gets as far. Nor does an extension start a program (NativeMessagingBlocklist): a client can
-# download both the extension and the file that names the program.
+# that a client intercepts never gets as far.
 _BLOCKED: Final = 2
 _DECLINED: Final = {
     "printing": {"enabled": False},
     "hardware": {"screen_capture_enabled": False},
-    "native_messaging": {"blacklist": ["*"], "user_level_hosts": False},
     "profile": {
         "default_content_setting_values": {f"{device}_guard": _BLOCKED for device in ("usb", "serial", "hid", "bluetooth")},
     },

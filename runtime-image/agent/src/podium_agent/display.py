@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from podium_agent.folder import SessionFolder
-from podium_agent.x11 import X11
+from podium_agent.x11 import X11, connected
 from podium_agent.xserver import DisplayError, XServer
 from podium_system.displays import remove_display
 from podium_system.processes import facts
@@ -46,7 +46,7 @@ class Display:
             raise
         finally:
             os.close(server.number_from)
-        folder.write(folder.display, str(number).encode())
+        folder.write(folder.display, str(number).encode(), ours=True)
         return cls(number, server)
 
     @property
@@ -74,9 +74,7 @@ class Display:
 
     def _asked(self, ask: Callable[[socket.socket, int], T | None], limit: float) -> T | None:
         try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(limit)
-                connection.connect(f"/tmp/.X11-unix/X{self.number}")  # noqa: S108
+            with connected(self.number, limit) as connection:
                 root = _set_up(connection, self._server.cookie)
                 return None if root is None else ask(connection, root)
         except (OSError, struct.error):

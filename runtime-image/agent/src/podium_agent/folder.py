@@ -41,6 +41,8 @@ class SessionFolder:
         for folder in owned:
             folder.mkdir(mode=0o700)
             self.own(folder)
+        # A file in it names a program that an extension may start; a client can download both, the file and the extension.
+        (self.profile / "NativeMessagingHosts").mkdir(mode=0o500)
         self._downloads = os.open(self.downloads, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
         if self.uid is not None:
             for folder in (self.root, self.home):
@@ -73,12 +75,13 @@ class SessionFolder:
         if self.uid is not None:
             os.chown(path, self.uid, self.uid)
 
-    def write(self, path: Path, content: bytes) -> None:
-        """A file that only the browser's user (and root) can read."""
+    def write(self, path: Path, content: bytes, *, ours: bool = False) -> None:
+        """A file that only the browser's user (and root) can read, or only we."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        self.own(path)
+        if not ours:
+            self.own(path)
 
     def environment(self) -> dict[str, str]:
         """What a child process sees; nothing of the agent's own environment but its PATH and language."""

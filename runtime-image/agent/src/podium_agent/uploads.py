@@ -26,7 +26,7 @@ def unseen_files(command: bytes, *, uid: int | None) -> bytes | None:
         if asked["method"] != UPLOAD.decode() or not isinstance(asked["id"], int):
             return None
         unseen = [path for path in files if not _readable(path, os.geteuid() if uid is None else uid)]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None  # Chromium says what is wrong with it
     if not unseen:
         return None

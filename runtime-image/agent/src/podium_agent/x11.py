@@ -7,11 +7,12 @@ exist block the loop.
 import asyncio
 import contextlib
 import logging
+import socket
 import struct
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["CURRENT_TIME", "X11", "X11Error", "padded"]
+__all__ = ["CURRENT_TIME", "X11", "X11Error", "connected", "padded"]
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,21 @@ class X11Error(Exception):
 def padded(data: bytes) -> bytes:
     """`data` up to the next multiple of four bytes."""
     return data + bytes(-len(data) % 4)
+
+
+def connected(number: int, limit: float) -> socket.socket:
+    """A connection to the server of a display, which is waited for up to `limit` seconds. Raises `OSError`.
+
+    By its abstract name: the other one is a file of the session's, in whose place its programs can put a link to any socket.
+    """
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(limit)
+        connection.connect(f"\0/tmp/.X11-unix/X{number}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 class X11:
@@ -51,7 +67,7 @@ class X11:
         """To display `number`. Raises `X11Error`. Pair with `close`."""
         try:
             async with asyncio.timeout(ANSWER_LIMIT):
-                x = cls(*await asyncio.open_unix_connection(f"/tmp/.X11-unix/X{number}"))  # noqa: S108
+                x = cls(*await asyncio.open_unix_connection(sock=connected(number, 0)))
                 try:
                     await x._set_up(cookie)
                 except BaseException:  # cancellation too: what was opened is not left behind, and the error goes on

@@ -14,11 +14,8 @@ def shared_folders() -> list[str]:
 
 
 def find_files_of(uid: int) -> list[str]:
-    """A `find` without its action: what the user has made in one of them, or there in a folder of the machine's, as for X sockets.
+    """A `find` without its action: what the user has made in one of them, or there in somebody's folder, as in that of X sockets.
 
-    A folder is found as a whole. What lies in a folder of another session's is not found: that one does with the name what it
-    likes, and what is below goes with it. Sessions' users are in no database.
+    A folder is found as a whole. Whose folder it is may put a link in its place at any time, so give nobody the path (`-execdir`).
     """
-    user = str(uid)
-    depth = ["-xdev", "-mindepth", "1", "-maxdepth", "2"]
-    return ["find", *shared_folders(), *depth, "-type", "d", "!", "-user", user, "-nouser", "-prune", "-o", "-user", user, "-prune"]
+    return ["find", *shared_folders(), "-xdev", "-mindepth", "1", "-maxdepth", "2", "-user", str(uid), "-prune"]

@@ -81,10 +81,9 @@ class AgentPaths:
 
     def display(self) -> int | None:
         """The number of the agent's X display, as far as it said."""
-        try:
-            return int(self.display_note.read_text(encoding="ascii").strip().lstrip(":"))
-        except (OSError, ValueError):
-            return None
+        with contextlib.suppress(OSError, ValueError), open(self.display_note, encoding="ascii") as note:
+            return int(note.read(16).strip().lstrip(":"))
+        return None
 
     def owner(self) -> int | None:
         """The session's user, as the folder's group; none when it is ours or there is no folder."""

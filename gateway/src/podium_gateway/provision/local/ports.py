@@ -13,7 +13,7 @@ import socket
 import subprocess
 from typing import Final
 
-from podium_gateway.provision.local.reserve import Reservation, reserve_by_socket
+from podium_gateway.provision.local.reserve import Reservation, reserve, reserve_by_socket
 
 __all__ = ["ANY", "Ports"]
 
@@ -60,8 +60,9 @@ class Ports:
             return
         error = "other gateways have all of them"
         # One that nobody uses, or else the first: a port that somebody uses is not given out.
-        for block in [*(one for one in self._blocks if all(map(_free, one))), *self._blocks]:
-            if (held := reserve_by_socket(f"devtools-ports-{block.start}")) is None:
+        blocks = [*(one for one in self._blocks if all(map(_free, one))), *self._blocks]
+        for block, strict in [*((one, True) for one in blocks), *((one, False) for one in blocks)]:
+            if (held := _hold(block, strict=strict)) is None:
                 continue
             if not (error := _nft(_rule(block))):
                 self._block, self._held = block, held
@@ -72,7 +73,7 @@ class Ports:
 
     def _remove_left(self) -> None:
         """Tables of gateways that were killed: nobody holds their blocks."""
-        held = {block: reserve_by_socket(f"devtools-ports-{block.start}") for block in self._blocks if block != self._block}
+        held = {block: _hold(block, strict=True) for block in self._blocks if block != self._block}
         free = {block: reservation for block, reservation in held.items() if reservation is not None}
         # A table that is not there cannot be deleted, and one that is there may be added again.
         _nft("".join(f"add table inet {_name(block)}\ndelete table inet {_name(block)}\n" for block in free))
@@ -113,6 +114,27 @@ class Ports:
             self._held = None
         self._block = range(0)
         self._taken.clear()
+
+
+def _hold(block: range, *, strict: bool) -> Reservation | None:
+    """Hold a block on this machine and, as far as that can be told, in its network, which other root file systems may share.
+
+    In the network it is a name that any program can hold, so without `strict` one that somebody has there is no hindrance.
+    """
+    on_machine = reserve(f"devtools-ports-{block.start}")
+    if on_machine is None:
+        return None
+    in_network = reserve_by_socket(f"network-devtools-ports-{block.start}")
+    if in_network is None and strict:
+        on_machine.release()
+        return None
+
+    def let_go() -> None:
+        on_machine.release()
+        if in_network is not None:
+            in_network.release()
+
+    return Reservation(let_go)
 
 
 def _rule(block: range) -> str:

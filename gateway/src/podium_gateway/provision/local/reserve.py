@@ -1,8 +1,8 @@
 """Things of the whole machine (user ids, ports) held by one process at a time.
 
-Two gateways of different homes must not give the same uid to two sessions. As root a uid is a locked file in a folder of root's:
-nobody else can hold one, and keep sessions from starting. Ports belong to the network, which may be wider than a root file system,
-and so do names in Linux' abstract socket namespace. All vanish with the process that has them.
+Two gateways of different homes must not give the same uid to two sessions. As root it is a locked file in a folder of root's:
+nobody else can hold one, and keep sessions from starting. Names in Linux' abstract socket namespace belong to the network, as ports
+do, which may be wider than a root file system; any program can hold one. All vanish with the process that has them.
 """
 
 import contextlib

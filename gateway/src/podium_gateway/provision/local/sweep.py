@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,6 +27,18 @@ __all__ = ["Swept", "processes_left", "sweep", "sweep_again", "users_left"]
 
 LIMIT: Final = 5.0
 """Seconds to wait for killed processes to be gone; pid 1 has been seen to reap 2 s late, zombies do not count."""
+_NOBODY: Final = 4_294_000_000
+"""A user who has no process: above what systems give, below the kernel's own marks."""
+# All of them in one call, which nobody who goes on forking can run away from. Who calls has the right to signal that user's
+# processes alone, and they have none to signal it: their user is neither its real nor its saved one.
+_KILL_ALL: Final = """
+import os, signal, sys
+user, nobody = map(int, sys.argv[1:])
+os.setgroups([])
+os.setresgid(nobody, nobody, nobody)
+os.setresuid(nobody, user, nobody)
+os.kill(-1, signal.SIGKILL)
+"""
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 """Without a relative part, with which `find` starts nothing."""
 
@@ -93,8 +106,7 @@ def _looking(uid: int) -> list[str]:
 
 async def sweep_again(paths: AgentPaths | None, uid: int, *, limit: float) -> bool:
     """Whether nothing is left by now of a user of whom something was; removed beside other work, in up to twice `limit` seconds."""
-    if left := pids_of_user(uid):
-        await asyncio.to_thread(_kill, left, uid)
+    await asyncio.to_thread(_kill_all, uid)
     await run_slowly(_removing(uid), limit=limit, environment=_ENVIRONMENT)
     looked = await run_slowly(_looking(uid), limit=limit, environment=_ENVIRONMENT)
     gone = looked is not None and not looked.stdout and not pids_of_user(uid)
@@ -112,14 +124,20 @@ def users_left(uids: range) -> set[int]:
     return {int(uid) for uid in done.stdout.split()}
 
 
-def _kill(pids: Iterable[int], uid: int | None) -> None:
-    if uid is not None and os.geteuid() == 0:
-        # All of them in one call, which nobody who goes on forking can run away from.
-        kill = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "sh", "-c", "kill -s KILL -- -1"]
+def _kill_all(uid: int) -> None:
+    if os.geteuid() == 0:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             subprocess.run(
-                kill, timeout=LIMIT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+                [sys.executable, "-I", "-S", "-c", _KILL_ALL, str(uid), str(_NOBODY)],
+                timeout=LIMIT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
             )
+
+
+def _kill(pids: Iterable[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -127,10 +145,12 @@ def _kill(pids: Iterable[int], uid: int | None) -> None:
 
 def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> Swept:
     """Remove all that is left; blocks up to `LIMIT`, and some seconds for files. Raises `OSError` for a folder that stays."""
-    killed: set[int] = set()
+    killed = set(processes_left(paths, uid=uid, leader=leader))
     deadline = time.monotonic() + LIMIT
+    if uid is not None:  # also when none was seen: one that goes on forking is in no list
+        _kill_all(uid)
     while left := processes_left(paths, uid=uid, leader=leader):
-        _kill(left, uid)
+        _kill(left)
         killed.update(left)
         if time.monotonic() > deadline:
             break
