@@ -366,6 +366,29 @@ async def test_a_user_of_whom_something_is_left_is_given_back_when_that_is_gone(
         assert not file.exists()
 
 
+@needs_root
+async def test_what_an_earlier_gateway_has_left_of_a_user_is_removed_unless_the_user_has_a_process(tmp_path: Path) -> None:
+    uids = range(3_700_200, 3_700_203)
+    files = [Path(f"/tmp/podium-test-{uid}") for uid in uids]
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(0o711)
+    for uid, file in zip(uids, files, strict=True):
+        file.touch()
+        os.chown(file, uid, uid)
+    somebodys = subprocess.Popen(["setpriv", f"--reuid={uids[1]}", "--clear-groups", "/bin/sleep", "60"])
+    try:
+        until(lambda: pids_of_user(uids[1]), what="the process")
+        async with local(tmp_path, first_uid=uids[0]):
+            await eventually(lambda: not files[0].exists() and not files[2].exists(), what="the removal")
+        assert files[1].exists()
+        assert somebodys.poll() is None
+    finally:
+        somebodys.kill()
+        somebodys.wait()
+        files[1].unlink()
+
+
 async def test_when_no_user_is_free_the_pool_and_the_spare_wait_and_a_caller_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

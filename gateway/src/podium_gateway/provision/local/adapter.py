@@ -87,6 +87,10 @@ class LocalProvisioner:
             shared_folder()
         for left in self._folders.left():
             await self._sweep(left)
+        if self._uids.enabled:
+            for uid in await asyncio.to_thread(users_left, self._uids.range):
+                if self._uids.withhold(uid):
+                    self._unclean[uid] = None, ANY
         # The pool's first browser, where there is a pool, has the processor to itself.
         self._keeping = [
             self._tasks.start(self._folders.keep_empty(), name="remover"),
@@ -236,10 +240,6 @@ class LocalProvisioner:
 
     async def _keep_sweeping(self) -> None:
         """Give users back of whom something was left, with their ports, when nothing is any more; runs until cancelled."""
-        if self._uids.enabled:
-            for uid in await asyncio.to_thread(users_left, self._uids.range):
-                if self._uids.withhold(uid):
-                    self._unclean[uid] = None, ANY
         while True:
             for uid, (paths, port) in list(self._unclean.items()):
                 try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from podium_gateway.provision.local.folders import AgentPaths
+from podium_gateway.provision.local.uids import users_with_processes
 from podium_system.cgroups import remove_groups
 from podium_system.displays import displays_of, remove_display
 from podium_system.processes import pids_of_user
@@ -35,8 +36,12 @@ _KILL_ALL: Final = """
 import os, signal, sys
 user, nobody = map(int, sys.argv[1:])
 os.setgroups([])
-os.setresgid(nobody, nobody, nobody)
-os.setresuid(nobody, user, nobody)
+try:
+    os.setresgid(nobody, nobody, nobody)
+    os.setresuid(nobody, user, nobody)
+except OSError:  # a user namespace in which there is no such one
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
 os.kill(-1, signal.SIGKILL)
 """
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -114,14 +119,14 @@ async def sweep_again(paths: AgentPaths | None, uid: int, *, limit: float) -> bo
 
 
 def users_left(uids: range) -> set[int]:
-    """Those who have files where everybody may write. Blocks for up to `LIMIT`."""
+    """Those who have files where everybody may write, and no process: whose those are is not known. Blocks for up to `LIMIT`."""
     found = ["find", *shared_folders(), "-xdev", "-mindepth", "1", "-maxdepth", "2"]
     found += ["-uid", f"+{uids.start - 1}", "-uid", f"-{uids.stop}", "-prune", "-printf", "%U\\n"]
     try:
-        done = subprocess.run(found, timeout=LIMIT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        said = subprocess.run(found, timeout=LIMIT, stdin=subprocess.DEVNULL, capture_output=True, check=False).stdout
     except subprocess.TimeoutExpired as error:
-        return {int(uid) for uid in (error.stdout or b"").split()}
-    return {int(uid) for uid in done.stdout.split()}
+        said = error.stdout or b""
+    return {int(uid) for uid in said.split()} - users_with_processes()
 
 
 def _kill_all(uid: int) -> None:
