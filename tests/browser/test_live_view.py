@@ -429,10 +429,9 @@ async def test_a_viewers_keys_keep_a_session_and_a_viewer_that_only_looks_does_n
 
 def shared_memory_seen_by(pid: int) -> list[str]:
     """Every field of the list of System V's segments, the pids of their makers among them."""
-    list_, own = "/proc/sysvipc/shm", os.readlink("/proc/self/ns/ipc")
-    if os.readlink(f"/proc/{pid}/ns/ipc") == own:  # as it is for whoever may not make another
-        return Path(list_).read_text().split()
-    return subprocess.run(["nsenter", f"--ipc=/proc/{pid}/ns/ipc", "cat", list_], capture_output=True, text=True).stdout.split()
+    there = f"/proc/{pid}/ns/ipc"
+    enter = ["nsenter", f"--ipc={there}"] if os.readlink(there) != os.readlink("/proc/self/ns/ipc") else []
+    return subprocess.run([*enter, "cat", "/proc/sysvipc/shm"], capture_output=True, text=True).stdout.split()
 
 
 @pytest.mark.parametrize("end", ["the session's end", "SIGKILL to the agent"])

@@ -67,6 +67,20 @@ def test_a_group_is_made_where_the_system_has_room_for_one(
     assert [(group / file).read_text() for file in files] == [str(os.getpid()), str(5 << 30)]
 
 
+def test_where_the_processor_is_shared_among_groups_a_session_has_one_and_it_goes(tmp_path: Path):
+    ours = a_machine(tmp_path, "4:memory:/a\n3:cpu,cpuacct:/b\n0::/\n", "memory/a/podium-x", "cpu/b/podium-x", "cpu/b/podium-y")
+    files = {path: tmp_path / path for path in ("memory/a/podium-x/memory.limit_in_bytes", "memory/a/podium-x/cgroup.procs")}
+    files["cpu"] = tmp_path / "cpu/b/podium-x/cgroup.procs"
+    for file in files.values():
+        file.touch()
+    join_group("x", memory=1, root=tmp_path, ours=ours)
+    assert files["cpu"].read_text() == str(os.getpid())
+    for file in files.values():
+        file.unlink()
+    remove_groups("x", root=tmp_path, ours=ours)
+    assert [path.name for path in tmp_path.glob("*/*/podium-*")] == ["podium-y"]
+
+
 def test_where_memory_cannot_be_bounded_no_group_is_left(tmp_path: Path):
     ours = a_machine(tmp_path, "0::/a/b\n", "a/b")
     with pytest.raises(OSError, match=r"memory\.max"):
@@ -87,13 +101,11 @@ def test_who_takes_more_memory_than_its_group_has_is_killed_and_counted():
     name = f"test-{os.getpid()}"
     script = (
         "import sys, os\nfrom podium_system.cgroups import join_group\n"
-        f"try: print(join_group({name!r}, memory=64 << 20), flush=True)\n"
+        f"try: group = join_group({name!r}, memory=64 << 20)\n"
         "except OSError as error: sys.exit(str(error))\n"
-        "child = os.fork()\n"
+        "print(group, flush=True)\nchild = os.fork()\n"
         "if not child: x = b'x' * (200 << 20); os._exit(0)\n"
-        "print(os.waitpid(child, 0)[1], flush=True)\nfrom podium_system.cgroups import oom_kills\n"
-        "from pathlib import Path\nimport glob\n"
-        f"print(oom_kills(next(Path('/sys/fs/cgroup').rglob('podium-{name}'))))"
+        "print(os.waitpid(child, 0)[1], flush=True)\nfrom podium_system.cgroups import oom_kills\nprint(oom_kills(group))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     remove_groups(name)

@@ -31,9 +31,15 @@ def oom_kills(root: Path = _ROOT) -> int:
 def join_group(name: str, *, memory: int, root: Path = _ROOT, ours: Path = _OURS) -> Path:
     """Move this process, and so its later children, to a group `podium-<name>` of at most `memory` bytes; the group.
 
-    Raises `OSError` where groups cannot be made: a container's are read-only, and not all systems bound memory by them.
+    Where the kernel shares the processor among groups, one of that kind has it, too: then a session of thousands of processes has
+    no larger share than another one. Raises `OSError` where groups of memory cannot be made: a container's are read-only, and not
+    all systems bound memory by them.
     """
-    above, limit = _above(root, ours)
+    own = _own(ours)
+    for above in _sharing(root, own):
+        with contextlib.suppress(OSError):
+            _enter(above / f"{_PREFIX}{name}")
+    above, limit = _bounding(root, own)
     group = above / f"{_PREFIX}{name}"
     group.mkdir(exist_ok=True)
     try:
@@ -42,7 +48,7 @@ def join_group(name: str, *, memory: int, root: Path = _ROOT, ours: Path = _OURS
         for swap, most in (("memory.swap.max", 0), ("memory.memsw.limit_in_bytes", memory)):
             with contextlib.suppress(OSError):  # not every kernel counts it
                 _write(group / swap, most)
-        _write(group / "cgroup.procs", os.getpid())
+        _enter(group)
     except OSError:
         with contextlib.suppress(OSError):
             group.rmdir()
@@ -51,23 +57,45 @@ def join_group(name: str, *, memory: int, root: Path = _ROOT, ours: Path = _OURS
 
 
 def remove_groups(name: str = "*", *, root: Path = _ROOT, ours: Path = _OURS) -> None:
-    """Remove the group of that name, or all, that no process is in; none need be there."""
+    """Remove the groups of that name, or all, that no process is in; none need be there."""
     with contextlib.suppress(OSError):
-        for group in _above(root, ours)[0].glob(f"{_PREFIX}{name}"):
-            with contextlib.suppress(OSError):  # somebody is in it
-                group.rmdir()
+        own = _own(ours)
+        for above in {_bounding(root, own)[0], *_sharing(root, own)}:
+            for group in above.glob(f"{_PREFIX}{name}"):
+                with contextlib.suppress(OSError):  # somebody is in it
+                    group.rmdir()
 
 
-def _above(root: Path, ours: Path) -> tuple[Path, str]:
-    """Where a session's group goes, and the file of its bound."""
+def _own(ours: Path) -> dict[str, str]:
+    """Controller -> the group that we are in; of the second version, which has one group for all, the controller is ""."""
     own: dict[str, str] = {}
     for line in ours.read_text(encoding="utf-8").splitlines():
         _, controllers, path = line.split(":", 2)
         own |= dict.fromkeys(controllers.split(","), path.lstrip("/"))
+    return own
+
+
+def _bounding(root: Path, own: dict[str, str]) -> tuple[Path, str]:
+    """Where a session's group goes that bounds memory, and the file of the bound."""
     if "memory" in own:  # version 1, in which a group with processes may have groups below it
         return root / "memory" / own["memory"], "memory.limit_in_bytes"
-    # Version 2, in which it may not: beside our own.
+    # Version 2, in which it may not: beside our own. There the same group shares the processor, where the one above says so.
     return (root / own.get("", "")).parent if own.get("") else root, "memory.max"
+
+
+def _sharing(root: Path, own: dict[str, str]) -> list[Path]:
+    """Where its group goes that has a share of the processor, if that is another one."""
+    return [root / "cpu" / own["cpu"]] if "cpu" in own else []
+
+
+def _enter(group: Path) -> None:
+    group.mkdir(exist_ok=True)
+    try:
+        _write(group / "cgroup.procs", os.getpid())
+    except OSError:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+        raise
 
 
 def _write(file: Path, number: int) -> None:
