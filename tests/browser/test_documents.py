@@ -35,6 +35,7 @@ ARTIFACT: Final = """artifacts() {{ curl -s {url}/api/sessions/my-session/artifa
 artifact() {{
   case $(artifacts) in *objectId*) ;; *) # The page has just shown how all are removed.
     curl -s -o /dev/null '{url}/api/sessions/my-session/screenshot?raw=true' -H 'Authorization: Bearer {key}' 2>/dev/null ;; esac
+  until [[ $(artifacts) == *objectId* ]]; do sleep 0.1; done # It is stored behind the answer.
   artifacts | {python} -c 'import json, sys; print(json.load(sys.stdin)["artifacts"][-1][sys.argv[1]])' "$1"; }}"""
 """Prints a field of the newest artifact of `my-session`."""
 
