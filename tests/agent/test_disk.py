@@ -116,3 +116,12 @@ async def test_empty_files_are_counted(tmp_path: Path, monkeypatch: pytest.Monke
     async with asyncio.timeout(30):
         ended = await watch_disk(tmp_path, 1 << 40, every=0.01)
     assert ended == (EndReason.EVICTED, "the session's files are more than 1,000")
+
+
+async def test_every_name_of_a_file_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "FILES", 1000)
+    (tmp_path / "file").touch()
+    for number in range(1100):
+        os.link(tmp_path / "file", tmp_path / str(number))
+    async with asyncio.timeout(30):
+        assert (await watch_disk(tmp_path, 1 << 40, every=0.01))[0] is EndReason.EVICTED

@@ -27,13 +27,15 @@ FILES: Final = 500_000
 FILES_EVERY: Final = 3
 """Of so many measurements one is of their number."""
 BYTES: Final = "--block-size=1"
-NUMBER: Final = "--inodes"
+NUMBER: Final = "--inodes --count-links"
+"""Names, that is: who looks through a folder looks at each."""
 _COUNT: Final = """
 folder=$1 what=$2
 shift 2
-{ printf '%s\\0' "$folder"; "$@"; } | du --summarize --total --one-file-system "$what" --files0-from=- | tail -n 1
+{ printf '%s\\0' "$folder"; "$@"; } | du --summarize --total --one-file-system $what --files0-from=- | tail -n 1
 """
-"""`du` follows no link and goes as deep as it has to. It also says how far it came when files vanish below it."""
+"""`du` follows no link and goes as deep as it has to. It also says how far it came when files vanish below it. Where somebody puts
+a link for a folder on the way to one, it counts what is there, and that is all it does."""
 
 
 async def watch_disk(folder: Path, limit: int, *, uid: int | None = None, every: float = LOOK) -> Verdict:

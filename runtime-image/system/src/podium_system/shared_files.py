@@ -16,6 +16,7 @@ def shared_folders() -> list[str]:
 def find_files_of(uid: int) -> list[str]:
     """A `find` without its action: what the user has made in one of them, or there in somebody's folder, as in that of X sockets.
 
-    A folder is found as a whole. Whose folder it is may put a link in its place at any time, so give nobody the path (`-execdir`).
+    A folder is found as a whole. Whose folder it is may put a link in its place at any time, so what changes a file starts in its
+    folder and is given no path (`-execdir`).
     """
     return ["find", *shared_folders(), "-xdev", "-mindepth", "1", "-maxdepth", "2", "-user", str(uid), "-prune"]

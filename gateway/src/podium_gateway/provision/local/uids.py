@@ -50,6 +50,7 @@ class Uids:
     ) -> None:
         self.enabled = enabled
         self.range = range(first, first + count)
+        """Those that may be given out, whoever has them now."""
         self._busy = busy
         self._held: dict[int, Reservation] = {}
         self._next = first
