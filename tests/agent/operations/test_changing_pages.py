@@ -1,6 +1,11 @@
 """Operations that meet the change of their page's document: the start URL, an error page, pages that move on by themselves."""
 
 import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -120,7 +125,8 @@ async def test_a_page_that_moves_on_by_itself(agent: Agent, site: Inline, pause:
         answer = await agent.call("POST", "/operations/action", action.model_copy(update={"timeout": 3.0}))
         if answer.status_code != 200:
             assert answer.json()["code"] in {AgentErrorCode.TIMEOUT, AgentErrorCode.ELEMENT_NOT_USABLE}, answer.text
-    assert (await navigate(agent, site.page(WELL))).status_code == 200
+    answer = await navigate(agent, site.page(WELL))
+    assert answer.status_code == 200, answer.text
     assert (await operate(agent, "text")).json()["text"] == "All is well"
     assert (await operate(agent, "screenshot")).status_code == 200
 
@@ -133,6 +139,29 @@ async def test_a_navigation_is_not_overtaken_by_the_page_that_it_leaves(agent: A
             await asyncio.sleep(turn / 10 * 2 * pause / 1000)  # wherever the page is in its own course
             answer = await navigate(agent, site.page(WELL))
             assert (answer.status_code, answer.json()["url"]) == (200, site.page(WELL))
+            assert (await operate(agent, "text")).json()["text"] == "All is well"
+
+
+@contextlib.contextmanager
+def busy() -> Iterator[None]:
+    """More to do than the machine has processors."""
+    burning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range((os.cpu_count() or 1) + 1)]
+    try:
+        yield
+    finally:
+        for each in burning:
+            each.kill()
+            each.wait()
+
+
+async def test_a_navigation_is_not_overtaken_on_a_busy_machine(agent: Agent, site: Inline):
+    """Of the one that overtakes it is told behind the answer: 1 of 4 failed as aborted."""
+    with busy():
+        for _ in range(15):
+            assert (await navigate(agent, moving(site, 150))).status_code == 200
+            await operate(agent, "action", timeout=1.0)  # ends about when the page moves on
+            answer = await navigate(agent, site.page(WELL))
+            assert answer.status_code == 200, answer.text
             assert (await operate(agent, "text")).json()["text"] == "All is well"
 
 
