@@ -41,6 +41,15 @@ async def test_a_full_service_says_when_to_try_again(tmp_path: Path) -> None:
     assert refused.json()["code"] == CapacityExhausted.code
 
 
+async def test_a_user_with_all_that_one_may_have_is_told_what_to_do(tmp_path: Path) -> None:
+    async with gateway_rig(tmp_path, max_sessions_per_user=1) as rig, rig.client() as http:
+        await http.post("/api/sessions", json={"session_id": "a"})
+        refused = await http.post("/api/sessions", json={"session_id": "b"})
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+    assert (refused.json()["code"], refused.json()["details"]) == ("session_limit", {"most": 1})
+    assert "DELETE /api/sessions/{session_id}" in refused.json()["detail"]
+
+
 CREATE = "/api/sessions"
 NAVIGATE = "/api/sessions/shop/navigate"
 INVALID = {

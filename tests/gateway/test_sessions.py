@@ -11,12 +11,14 @@ from podium_gateway.errors import (
     BrowserGone,
     CapacityExhausted,
     SessionEnded,
+    SessionLimit,
     SessionNotFound,
     SessionNotReady,
     SessionTaken,
     ShuttingDown,
 )
 from podium_gateway.provision.port import StartFailed
+from podium_gateway.sessions.catalog import LiveSession
 from podium_gateway.sessions.lifecycle import Status
 from podium_gateway.sessions.wishes import Wish
 from podium_protocol.events import Event, EventBatch
@@ -30,7 +32,7 @@ from support.waiting import eventually
 
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    async with gateway_rig(tmp_path, max_sessions=3, ready_wait=5) as running:
+    async with gateway_rig(tmp_path, max_sessions=3, max_sessions_per_user=3, ready_wait=5) as running:
         yield running
 
 
@@ -211,6 +213,24 @@ async def test_capacity_is_a_limit_with_a_time_to_try_again(rig: Rig) -> None:
         await rig.gateway.sessions.create(alice, Wish(), session_id="d")
     assert refused.value.retry_after is not None
     assert (await rig.gateway.sessions.create(alice, Wish(), session_id="a")).run == 1
+
+
+@pytest.mark.parametrize(("most", "may"), [(0, 2), (1, 1), (3, 3)])
+async def test_one_user_does_not_take_every_browser(tmp_path: Path, most: int, may: int) -> None:
+    async with gateway_rig(tmp_path, max_sessions=3, max_sessions_per_user=most) as rig:
+        alice, bob = await rig.caller(), await rig.caller("bob")
+        created = await asyncio.gather(
+            *(rig.gateway.sessions.create(alice, Wish(), session_id=f"a{n}") for n in range(4)), return_exceptions=True
+        )
+        assert sum(isinstance(one, LiveSession) for one in created) == may
+        refused = [one for one in created if isinstance(one, SessionLimit if may < 3 else CapacityExhausted)]
+        assert len(refused) == 4 - may
+        assert all(one.retry_after is not None for one in refused)
+        if may < 3:
+            assert (await rig.running(bob, "b")).run == 1
+        assert (await rig.gateway.sessions.create(alice, Wish(), session_id="a0")).run == 1  # what lives is not asked for
+        await rig.gateway.sessions.end(rig.gateway.sessions.live(alice, "a0"))
+        assert (await rig.running(alice, "new")).run == 1
 
 
 async def test_stopping_the_service_evicts_every_session(rig: Rig) -> None:

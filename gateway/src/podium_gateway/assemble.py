@@ -95,7 +95,9 @@ def assemble(settings: Settings, database: Database, placement: Placement) -> Ga
         clock=_now,
         node=placement.node,
     )
-    sessions = Sessions(catalog, runs, provisioner=provisioner, records=records, settings=settings)
+    sessions = Sessions(
+        catalog, runs, provisioner=provisioner, records=records, settings=settings, several_users=accounts.several_users
+    )
     extractor = Extractor()
     operation_log = OperationLog(events, artifacts, being_stored=reports.being_taken)
     operations = Operations(sessions, operation_log, artifacts, extractor=extractor, clock=_now)

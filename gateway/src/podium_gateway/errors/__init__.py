@@ -27,6 +27,7 @@ Each class has the HTTP status, a stable `code`, and for what may be tried again
     │   ├── RefGone                    409 ref_gone              of an earlier tree or document
     │   └── NoScreen                   409 no_screen
     ├── RateLimited                    429 rate_limited          retry after 1 s
+    │   └── SessionLimit               429 session_limit         retry after 5 s
     ├── Internal                       500 internal
     ├── NotOffered                     501 not_offered           this version cannot do that, whoever asks
     ├── BrowserFailed                  502 browser_failed
@@ -75,6 +76,7 @@ from podium_gateway.errors.service import (
     QuotaExceeded,
     RateLimited,
     SessionEnded,
+    SessionLimit,
     SessionLive,
     SessionNotFound,
     SessionNotReady,
@@ -117,6 +119,7 @@ __all__ = [
     "RateLimited",
     "RefGone",
     "SessionEnded",
+    "SessionLimit",
     "SessionLive",
     "SessionNotFound",
     "SessionNotReady",

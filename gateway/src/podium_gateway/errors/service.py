@@ -155,6 +155,14 @@ class RateLimited(PodiumError):
     default_retry_after = 1.0
 
 
+class SessionLimit(RateLimited):
+    """The caller has as many live sessions as one user may."""
+
+    code = "session_limit"
+    default_message = "you have as many live sessions as one user may: end one with DELETE /api/sessions/{session_id}"
+    default_retry_after = 5.0
+
+
 class Internal(PodiumError):
     """Our own fault, met where it could be named."""
 

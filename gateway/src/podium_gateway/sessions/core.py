@@ -7,7 +7,7 @@ hangs up changes nothing.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -19,6 +19,7 @@ from podium_gateway.errors import (
     CapacityExhausted,
     PodiumError,
     SessionEnded,
+    SessionLimit,
     SessionNotFound,
     SessionNotReady,
     SessionTaken,
@@ -52,13 +53,21 @@ class Sessions:
     """The sessions of all users. What is not the caller's is not found."""
 
     def __init__(
-        self, catalog: Catalog, runs: Runs, *, provisioner: Provisioner, records: SessionRecords, settings: Settings
+        self,
+        catalog: Catalog,
+        runs: Runs,
+        *,
+        provisioner: Provisioner,
+        records: SessionRecords,
+        settings: Settings,
+        several_users: Callable[[], Awaitable[bool]],
     ) -> None:
         self._catalog = catalog
         self._runs = runs
         self._provisioner = provisioner
         self._records = records
         self._settings = settings
+        self._several_users = several_users
         self._closing = False
 
     async def create(self, caller: Caller, wish: Wish, *, session_id: str | None = None) -> LiveSession:
@@ -66,10 +75,11 @@ class Sessions:
 
         A session that lives stays as it is, whatever the wish; asked for again it stays at least as long as after its last client
         left. One that is ending is waited for, and the new run begins with what it has saved. Raises `SessionTaken`,
-        `CapacityExhausted`, `ShuttingDown`, `InvalidRequest`, `Unavailable`, and for what it is to begin with `StateNotFound` or
-        `StorageOff`.
+        `SessionLimit`, `CapacityExhausted`, `ShuttingDown`, `InvalidRequest`, `Unavailable`, and for what it is to begin with
+        `StateNotFound` or `StorageOff`.
         """
         name = new_session_id() if session_id is None else valid_session_id(session_id)
+        most = await self._most()
         while (live := self._catalog.get(name)) is not None:
             if live.user_id != caller.user_id:
                 raise SessionTaken
@@ -83,7 +93,16 @@ class Sessions:
             raise ShuttingDown
         if len(self._catalog) >= self._settings.max_sessions:
             raise CapacityExhausted
+        if len(self._catalog.of(caller.user_id)) >= most:
+            raise SessionLimit(details={"most": most})
         return await self._runs.begin(caller, name, wish)
+
+    async def _most(self) -> int:
+        """How many sessions of one user may live. It bounds those who share the service, not the only one who uses it."""
+        settings = self._settings
+        if settings.max_sessions_per_user:
+            return settings.max_sessions_per_user
+        return -(-settings.max_sessions // 2) if await self._several_users() else settings.max_sessions
 
     def live(self, caller: Caller, session_id: str) -> LiveSession:
         """The caller's live session. Raises `SessionNotFound`."""

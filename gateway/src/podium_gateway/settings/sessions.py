@@ -22,6 +22,16 @@ class SessionLimits:
             high=100_000,
         ),
     ] = 16
+    max_sessions_per_user: Annotated[
+        int,
+        Setting(
+            "PODIUM_MAX_SESSIONS_PER_USER",
+            "Live sessions of one user at once; 0: half of PODIUM_MAX_SESSIONS where there are several users, all where not.",
+            unit="sessions",
+            low=0,
+            high=100_000,
+        ),
+    ] = 0
     idle_timeout: Annotated[
         float, Setting("PODIUM_IDLE_TIMEOUT", "A session that nobody uses for so long is ended.", unit="s", low=1, high=86400)
     ] = 300.0

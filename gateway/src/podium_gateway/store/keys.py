@@ -76,6 +76,11 @@ class Accounts:
         """The oldest user, if there is any."""
         return await self._one_user(users.c.id.is_not(None))
 
+    async def several_users(self) -> bool:
+        """Whether there is more than one."""
+        async with self._database.read() as connection:
+            return len((await connection.execute(select(users.c.id).limit(2))).all()) > 1
+
     async def create_key(self, user_id: str, *, key_id: str, name: str, token_hash: str, now: datetime) -> ApiKey:
         """Keep a key that was just minted (`auth.keys.issue_key`). Raises `UserNotFound`, `InvalidRequest`."""
         _require_name(name)

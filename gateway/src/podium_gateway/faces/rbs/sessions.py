@@ -27,6 +27,10 @@ HISTORY: Final = 100
 
 _TAKEN: Final[dict[int | str, dict[str, Any]]] = {
     403: {"model": ErrorBody, "description": "The id is live and another user's, or the path names another user."},
+    429: {
+        "model": ErrorBody,
+        "description": "The user has as many live sessions as one may; `Retry-After` says when to try again.",
+    },
     501: {"model": ErrorBody, "description": "`initialPrompt` is a task; there is no setting for a model yet."},
     503: {
         "model": ErrorBody,
