@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -233,6 +234,23 @@ def test_nothing_of_a_user_is_left_where_everybody_may_write(tmp_path: Path) -> 
     assert pids_of_user(uid) == []
     assert not within.exists()
     assert not [each for folder in mine for each in folder.parent.glob(f"{folder.name}-*")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes control groups")
+def test_a_group_is_removed_when_the_kernel_has_let_go_of_its_last_process(tmp_path: Path) -> None:
+    """One that had much memory is in no list before it leaves its group; here it is another user's and leaves late."""
+    name = f"late-{os.getpid()}"
+    late = "import sys, time\nfrom podium_system.cgroups import join_group\n"
+    late += f"try: print(join_group({name!r}, memory=64 << 20), flush=True)\nexcept OSError: sys.exit('no groups')\ntime.sleep(1)"
+    folders = Folders(tmp_path / "run")
+    folders.prepare(other_users=False)
+    with subprocess.Popen([sys.executable, "-c", late], stdout=subprocess.PIPE, text=True, start_new_session=True) as leaving:
+        assert leaving.stdout is not None
+        if not (group := leaving.stdout.readline().strip()):
+            pytest.skip("control groups cannot be made here")
+        assert Path(group).exists()
+        assert sweep(folders.of(name), uid=None, leader=None).clean
+    assert not list(Path("/sys/fs/cgroup").rglob(f"podium-{name}"))
 
 
 def exchange(one: Path, other: Path) -> None:

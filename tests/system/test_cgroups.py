@@ -90,10 +90,10 @@ def test_where_memory_cannot_be_bounded_no_group_is_left(tmp_path: Path):
 
 def test_groups_without_processes_are_removed_and_others_are_not(tmp_path: Path):
     ours = a_machine(tmp_path, "0::/a/b\n", "a/b", "a/podium-x", "a/podium-y", "a/podium-z/in-use", "a/else")
-    remove_groups("x", root=tmp_path, ours=ours)
-    remove_groups("missing", root=tmp_path, ours=ours)
+    assert remove_groups("x", root=tmp_path, ours=ours)
+    assert remove_groups("missing", root=tmp_path, ours=ours)
     assert not (tmp_path / "a" / "podium-x").exists()
-    remove_groups(root=tmp_path, ours=ours)
+    assert not remove_groups(root=tmp_path, ours=ours)
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"b", "podium-z", "else"}
 
 

@@ -56,14 +56,21 @@ def join_group(name: str, *, memory: int, root: Path = _ROOT, ours: Path = _OURS
     return group
 
 
-def remove_groups(name: str = "*", *, root: Path = _ROOT, ours: Path = _OURS) -> None:
-    """Remove the groups of that name, or all, that no process is in; none need be there."""
+def remove_groups(name: str = "*", *, root: Path = _ROOT, ours: Path = _OURS) -> bool:
+    """Remove the groups of that name, or all, that no process is in; whether none is left. None need be there.
+
+    A process that was killed is in its group until the kernel has given its memory back, when no list shows it any more.
+    """
+    gone = True
     with contextlib.suppress(OSError):
         own = _own(ours)
         for above in {_bounding(root, own)[0], *_sharing(root, own)}:
             for group in above.glob(f"{_PREFIX}{name}"):
-                with contextlib.suppress(OSError):  # somebody is in it
+                try:
                     group.rmdir()
+                except OSError:  # somebody is in it
+                    gone = False
+    return gone
 
 
 def _own(ours: Path) -> dict[str, str]:

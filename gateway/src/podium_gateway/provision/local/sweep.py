@@ -115,7 +115,7 @@ async def sweep_again(paths: AgentPaths | None, uid: int, *, limit: float) -> bo
     await run_slowly(_removing(uid), limit=limit, environment=_ENVIRONMENT)
     looked = await run_slowly(_looking(uid), limit=limit, environment=_ENVIRONMENT)
     gone = looked is not None and not looked.stdout and not pids_of_user(uid)
-    return gone and (paths is None or paths.gone())
+    return gone and (paths is None or (paths.gone() and remove_groups(paths.name)))
 
 
 def users_left(uids: range) -> set[int]:
@@ -165,7 +165,8 @@ def sweep(paths: AgentPaths, *, uid: int | None, leader: int | None) -> Swept:
     for display in {paths.display(), *(displays_of(uid) if uid is not None else ())}:
         if display is not None:
             remove_display(display)
-    remove_groups(paths.name)
+    while not (emptied := remove_groups(paths.name)) and time.monotonic() <= deadline:
+        time.sleep(0.02)
     clean = uid is None or _remove_files_of(uid)
     paths.remove()
-    return Swept(len(killed), clean and not left)
+    return Swept(len(killed), clean and emptied and not left)
