@@ -102,6 +102,50 @@ async def test_a_viewer_is_served_however_slow_its_first_word_reaches_the_server
             aside.replace(path)
 
 
+async def test_a_connection_that_the_server_drops_is_made_again(agent: Agent):
+    """As x11vnc 0.9.17 does now and then."""
+    async with agent.websocket("/vnc", subprotocol="binary"):
+        path = agent.folder / "vnc" / "socket"
+        aside = path.with_name("aside")
+        tries: list[int] = []
+
+        async def dropping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            tries.append(1)
+            if len(tries) > 2:
+                assert await reader.readexactly(12) == b"RFB 003.008\n"
+                writer.write(b"RFB 003.008\n")
+                await writer.drain()
+                await reader.read()
+            writer.close()
+
+        path.rename(aside)
+        try:
+            async with await asyncio.start_unix_server(dropping, path):
+                os.chown(path, aside.stat().st_uid, -1)
+                async with agent.websocket("/vnc", subprotocol="binary") as second:
+                    assert await second.recv() == b"RFB 003.008\n"
+                    assert len(tries) == 3
+        finally:
+            aside.replace(path)
+
+
+async def test_nothing_of_a_session_listens_where_others_reach_it(agent: Agent):
+    """x11vnc listened on [::]:5900, for everybody, where it had only been told to leave the port of IPv4."""
+    async with agent.websocket("/vnc", subprotocol="binary"):
+        (server,) = agent.below(b"x11vnc")
+        listening = {
+            (row[1], f"socket:[{row[9]}]")
+            for table in ("tcp", "tcp6")
+            for row in map(str.split, Path(f"/proc/{server}/net/{table}").read_text().splitlines()[1:])
+            if row[3] == "0A"
+        }
+        for pid in agent.below(b""):
+            own = {os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir() if os.path.islink(each)}
+            ports = {address for address, inode in listening if inode in own}
+            assert all(address.startswith("0100007F:") for address in ports), ports
+            assert pid != server or not ports
+
+
 async def test_what_is_no_socket_of_the_sessions_own_is_not_spoken_to(agent: Agent, tmp_path: Path):
     """A link, or somebody else's socket, where the VNC server listens: the agent may connect to more than the session may."""
     async with agent.websocket("/vnc", subprotocol="binary"):
@@ -255,8 +299,13 @@ async def test_popups_and_lists_are_whole_in_the_picture_wherever_they_are(site:
 
             await becomes(1280, 807)
             await viewer.click(15, 807 - 15)
-            await becomes(1280, 802 + 314)  # a field's list, below the window
-            await viewer.click(15, 802 + 314 - 10)
+
+            async def has_a_list() -> bool:
+                await viewer.picture()
+                return viewer.width == 1280 and viewer.height > 802 + 12 * 20
+
+            await eventually(has_a_list, what="a field's list, below the window, as high as its font has it")
+            await viewer.click(15, viewer.height - 10)
             await eventually(lambda: is_true("s.value == '11'"), what="the last choice")
             await becomes(1280, 807)
 

@@ -23,6 +23,9 @@ __all__ = ["watch"]
 OURS: Final = "podium"
 _SUBPROTOCOLS: Final = (OURS, "binary")
 _PART: Final = 64 << 10
+_AGAIN: Final = 0.05
+GREETING_LIMIT: Final = 10.0
+"""Seconds for the server's first word; 0.3 are usual."""
 _SESSION_ENDED, _PROTOCOL_ERROR, _SERVER_LOST = 1000, 1002, 1011
 """Close codes. A viewer that hears the first need not try again."""
 
@@ -31,19 +34,18 @@ async def watch(websocket: WebSocket, screen: Screen, *, on_open: Callable[[], N
     """Carry one viewer until it leaves or the screen ends. `on_open`: it has been accepted. Raises `AgentError` before that."""
     async with screen.opened() as desk:
         try:
-            with desk.folder.vnc_address() as address:
-                reader, writer = await asyncio.open_unix_connection(address)
-        except OSError as error:
+            async with asyncio.timeout(GREETING_LIMIT):
+                reader, writer, word = await _greeted(desk)
+        except (OSError, TimeoutError) as error:
             raise AgentError(AgentErrorCode.NO_SCREEN, "the VNC server does not take connections") from error
-        # Before it has to wonder: what a server hears first tells it what is spoken.
-        writer.write(VERSION)
+        screen.answered()
         offered = websocket.scope["subprotocols"]
         subprotocol = next((name for name in _SUBPROTOCOLS if name in offered), None)
         try:
             await websocket.accept(subprotocol)
             on_open()
             code = await _until_either_ends(
-                _down(websocket, reader, screen),
+                _down(websocket, word, reader, screen),
                 _up(websocket, writer, desk),
                 *([_copied(websocket, desk)] if subprotocol == OURS else []),
             )
@@ -53,6 +55,28 @@ async def watch(websocket: WebSocket, screen: Screen, *, on_open: Callable[[], N
         finally:
             desk.hands.gone(websocket)
             writer.close()
+
+
+async def _greeted(desk: Desk) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+    """A connection to the VNC server, and its first word. Raises `OSError` where nobody listens; to be called within a limit.
+
+    x11vnc 0.9.17 drops some of the connections that it accepts: it gives accept(2) a length of its address that is not set, and
+    what is no length ends the connection (EINVAL in its log).
+    """
+    while True:
+        with desk.folder.vnc_address() as address:
+            reader, writer = await asyncio.open_unix_connection(address)
+        try:
+            # Before it has to wonder: what a server hears first tells it what is spoken.
+            writer.write(VERSION)
+            with contextlib.suppress(ConnectionError):
+                if word := await reader.read(len(VERSION)):
+                    return reader, writer, word
+        except BaseException:  # cancellation: what was opened is not left behind, and it goes on
+            writer.close()
+            raise
+        writer.close()
+        await asyncio.sleep(_AGAIN)
 
 
 async def _until_either_ends(*ways: Coroutine[None, None, int]) -> int:
@@ -66,14 +90,11 @@ async def _until_either_ends(*ways: Coroutine[None, None, int]) -> int:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _down(websocket: WebSocket, reader: asyncio.StreamReader, screen: Screen) -> int:
+async def _down(websocket: WebSocket, word: bytes, reader: asyncio.StreamReader, screen: Screen) -> int:
     """Pictures. Ends with the server."""
     try:
-        size = len(VERSION)  # a frame of its own, since the server goes on before the viewer has said anything
-        while data := await reader.read(size):
-            if size == len(VERSION):
-                screen.answered()
-            size = _PART
+        await websocket.send_bytes(word)
+        while data := await reader.read(_PART):
             await websocket.send_bytes(data)
     except (OSError, WebSocketDisconnect):
         pass
