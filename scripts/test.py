@@ -17,6 +17,10 @@ NEEDED = {
 }
 """What each tier beside the unit tests needs of the distribution; they are pytest markers."""
 
+RESULTS = "test-results.xml"
+TIMES = ("--durations=40", "--durations-min=2", f"--junitxml={RESULTS}")
+"""What took longest is said at the end of each run, and how long each test took is kept."""
+
 
 def main() -> None:
     """Run the tiers this machine can run, and say of each of the others why it cannot."""
@@ -32,7 +36,7 @@ def main() -> None:
     selection = ["-m", " and ".join(f"not {tier}" for tier in reasons)] if reasons else []
     sys.stdout.flush()
     pytest = str(VENV / "bin" / "pytest")
-    os.execv(pytest, [pytest, *selection, *sys.argv[1:]])
+    os.execv(pytest, [pytest, *selection, *TIMES, *sys.argv[1:]])
 
 
 def _wanted(part: Part) -> bool:

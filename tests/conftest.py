@@ -1,6 +1,7 @@
 """Fixtures that tests of several packages share; what they are made of is in `support` and `cluster`."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,9 @@ from support.target import Local, Target
 
 __all__ = ["database_url", "databases", "postgres"]
 
+TIERS = ("cluster", "postgresql", "chart", "browser")
+"""Markers of the tiers beside the unit tests; a test counts for the first that it has."""
+
 
 @pytest.hookimpl(trylast=True)  # after pytest's own order
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -28,6 +32,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in here:
         if item.get_closest_marker("cluster") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(func_only=True))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where the time of the run went, fixtures included."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for report in (each for reports in terminalreporter.stats.values() for each in reports if isinstance(each, pytest.TestReport)):
+        seconds[next((tier for tier in TIERS if tier in report.keywords), "unit")] += report.duration
+    if sum(seconds.values()) > 60:
+        tiers = ", ".join(f"{tier} {spent / 60:.1f}" for tier, spent in sorted(seconds.items(), key=lambda item: -item[1]))
+        terminalreporter.write_line(f"minutes by tier: {tiers}")
 
 
 @pytest.fixture(scope="session")
