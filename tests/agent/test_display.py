@@ -11,6 +11,7 @@ import pytest
 
 from podium_agent.display import Display
 from podium_agent.folder import SessionFolder
+from podium_agent.x11 import X11Error
 
 pytestmark = pytest.mark.browser
 
@@ -61,3 +62,20 @@ async def test_a_display_that_another_session_has_taken_meanwhile_stays() -> Non
                 assert two.idle_seconds() is not None
                 with socket.socket(socket.AF_UNIX) as client:
                     client.connect(str(path_of(two)))
+
+
+async def test_who_takes_the_name_of_a_server_that_has_gone_is_not_told_its_cookie() -> None:
+    with tempfile.TemporaryDirectory(prefix="x-") as parent:
+        async with running_display(Path(parent), "one") as display:
+            display.process.kill()
+            await asyncio.to_thread(display.process.wait)
+            with socket.socket(socket.AF_UNIX) as taken:
+                taken.bind(f"\0/tmp/.X11-unix/X{display.number}")
+                taken.listen()
+                assert display.idle_seconds() is None
+                with pytest.raises(X11Error):
+                    await display.connected()
+                for _ in range(2):
+                    told, _ = taken.accept()
+                    with told:
+                        assert told.recv(1) == b""

@@ -26,7 +26,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 def display_of(agent: Agent) -> Display:
     """The agent's X display, asked from here; the cookie is the end of its only Xauthority entry."""
     cookie = (agent.folder / "xauthority").read_bytes()[-16:]
-    return Display(agent.display(), cast(XServer, SimpleNamespace(cookie=cookie, process=None)))
+    return display(agent, agent.display(), cookie)
+
+
+def display(agent: Agent, number: int, cookie: bytes) -> Display:
+    (server,) = agent.below(b"Xvfb")
+    return Display(number, cast(XServer, SimpleNamespace(cookie=cookie, process=SimpleNamespace(pid=server))))
 
 
 FIELD = "data:text/html,<textarea id=t style='width:90vw;height:80vh' onclick='clicked = true'></textarea>"
@@ -127,23 +132,6 @@ async def test_a_connection_that_the_server_drops_is_made_again(agent: Agent):
                     assert len(tries) == 3
         finally:
             aside.replace(path)
-
-
-async def test_nothing_of_a_session_listens_where_others_reach_it(agent: Agent):
-    """x11vnc listened on [::]:5900, for everybody, where it had only been told to leave the port of IPv4."""
-    async with agent.websocket("/vnc", subprotocol="binary"):
-        (server,) = agent.below(b"x11vnc")
-        listening = {
-            (row[1], f"socket:[{row[9]}]")
-            for table in ("tcp", "tcp6")
-            for row in map(str.split, Path(f"/proc/{server}/net/{table}").read_text().splitlines()[1:])
-            if row[3] == "0A"
-        }
-        for pid in agent.below(b""):
-            own = {os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir() if os.path.islink(each)}
-            ports = {address for address, inode in listening if inode in own}
-            assert all(address.startswith("0100007F:") for address in ports), ports
-            assert pid != server or not ports
 
 
 async def test_what_is_no_socket_of_the_sessions_own_is_not_spoken_to(agent: Agent, tmp_path: Path):
@@ -426,9 +414,9 @@ async def test_the_x_server_knows_how_long_nobody_has_touched_it(agent: Agent):
 
 
 async def test_a_wrong_cookie_learns_nothing(agent: Agent):
-    stranger = Display(agent.display(), cast(XServer, SimpleNamespace(cookie=bytes(16), process=None)))
+    stranger = display(agent, agent.display(), bytes(16))
     assert stranger.idle_seconds() is None
-    nobody = Display(9_999, cast(XServer, SimpleNamespace(cookie=bytes(16), process=None)))
+    nobody = display(agent, 9_999, bytes(16))
     assert nobody.idle_seconds() is None
 
 

@@ -62,7 +62,7 @@ class Display:
 
     async def connected(self) -> X11:
         """A client of the X server. Raises `X11Error`; `close` it."""
-        return await X11.connect(self.number, self._server.cookie)
+        return await X11.connect(self.number, self.process.pid, self._server.cookie)
 
     def idle_seconds(self, limit: float = 0.5) -> float | None:
         """Seconds since a key or pointer event reached X (a viewer's hands, not CDP's). None when X does not say in time."""
@@ -74,7 +74,7 @@ class Display:
 
     def _asked(self, ask: Callable[[socket.socket, int], T | None], limit: float) -> T | None:
         try:
-            with connected(self.number, limit) as connection:
+            with connected(self.number, self.process.pid, limit) as connection:
                 root = _set_up(connection, self._server.cookie)
                 return None if root is None else ask(connection, root)
         except (OSError, struct.error):

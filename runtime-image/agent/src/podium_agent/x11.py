@@ -33,15 +33,19 @@ def padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def connected(number: int, limit: float) -> socket.socket:
-    """A connection to the server of a display, which is waited for up to `limit` seconds. Raises `OSError`.
+def connected(number: int, server: int, limit: float) -> socket.socket:
+    """A connection to process `server`, which has display `number`; waited for up to `limit` seconds. Raises `OSError`.
 
-    By its abstract name: the other one is a file of the session's, in whose place its programs can put a link to any socket.
+    By its abstract name: the other one is a file of the session's, in whose place its programs can put a link to any socket. Who
+    takes that name when the server has gone is not told its cookie.
     """
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.settimeout(limit)
         connection.connect(f"\0/tmp/.X11-unix/X{number}")
+        pid, _, _ = struct.unpack("iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))  # who listens, unix(7)
+        if pid != server:
+            raise ConnectionRefusedError("another program has the X server's name")
     except BaseException:  # whatever it is goes on; what was opened is not left behind
         connection.close()
         raise
@@ -63,11 +67,11 @@ class X11:
         self.keycodes = (8, 255)
 
     @classmethod
-    async def connect(cls, number: int, cookie: bytes) -> "X11":
-        """To display `number`. Raises `X11Error`. Pair with `close`."""
+    async def connect(cls, number: int, server: int, cookie: bytes) -> "X11":
+        """To display `number` of process `server`. Raises `X11Error`. Pair with `close`."""
         try:
             async with asyncio.timeout(ANSWER_LIMIT):
-                x = cls(*await asyncio.open_unix_connection(sock=connected(number, 0)))
+                x = cls(*await asyncio.open_unix_connection(sock=connected(number, server, 0)))
                 try:
                     await x._set_up(cookie)
                 except BaseException:  # cancellation too: what was opened is not left behind, and the error goes on
