@@ -22,6 +22,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from podium_system.processes import pids_of_user
 from support.podium import LocalPodium
 from support.records import end_session
 from support.site import Site
@@ -233,6 +234,18 @@ async def test_a_session_changes_no_name_that_root_goes_by_and_no_file_of_the_ma
             assert done.returncode != 0, command
     finally:
         open_to_all.rmdir()
+
+
+async def test_no_process_of_a_session_has_a_file_of_the_services(
+    gateway: LocalPodium, two: tuple[Browser, Traces, Traces]
+) -> None:
+    """A terminal that is open in Chromium is one that native code can read what root types from; a log is one to write into."""
+    _, mine, _ = two
+    service = {os.readlink(f"/proc/{gateway.process.pid}/fd/{number}") for number in (1, 2)}
+    assert "/dev/null" not in service, "there is nothing that could be found"
+    for pid in pids_of_user(mine.uid):
+        held = [Path(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+        assert not {os.readlink(each) for each in held if each.is_symlink()} & service, Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 async def test_programs_and_memory_of_a_session_are_bounded(gateway: LocalPodium, two: tuple[Browser, Traces, Traces]) -> None:

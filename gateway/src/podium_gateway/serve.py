@@ -33,7 +33,7 @@ from podium_gateway.stopping import Stopping, stopping_on_signals
 from podium_gateway.store.database import Database
 from podium_gateway.tasks import Tasks
 from podium_system.bounds import Bounds, bounded
-from podium_system.descriptors import descriptors
+from podium_system.descriptors import descriptors, keep_descriptors
 from podium_system.logs import configure
 from podium_system.splice import SpliceProtocol
 
@@ -68,6 +68,7 @@ class _Server(uvicorn.Server):
 
 def run(settings: Settings, environ: Mapping[str, str]) -> None:
     """Serve until a signal says stop; the next one hurries. Exits with a sentence when it cannot serve."""
+    keep_descriptors()
     configure(settings.log_level)
     prepare_home(settings.home)
     bounds = Bounds(connections=min(CONNECTIONS, max(1, (descriptors(most=DESCRIPTORS) - OWN) // 4)))

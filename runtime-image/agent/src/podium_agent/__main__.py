@@ -21,6 +21,7 @@ from podium_agent.folder import SessionFolder
 from podium_agent.settings import Settings, parse
 from podium_agent.xserver import DisplayError, XServer
 from podium_protocol.reasons import EXIT_CODES, EndReason
+from podium_system.descriptors import keep_descriptors
 from podium_system.processes import become_subreaper, descendants, die_with_parent
 
 THREADS: Final = 4096
@@ -39,6 +40,7 @@ def main() -> None:
     """The command `podium-agent`."""
     gc.disable()  # imports make nothing but things that stay; `life` switches it on behind them
     settings = parse(sys.argv[1:], os.environ)
+    keep_descriptors()
     if settings.parent:
         die_with_parent(settings.parent)
     become_subreaper()
