@@ -243,6 +243,7 @@ async def test_no_process_of_a_session_has_a_file_of_the_services(
     _, mine, _ = two
     service = {os.readlink(f"/proc/{gateway.process.pid}/fd/{number}") for number in (1, 2)}
     assert "/dev/null" not in service, "there is nothing that could be found"
+    assert mine.uid is not None
     for pid in pids_of_user(mine.uid):
         held = [Path(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
         assert not {os.readlink(each) for each in held if each.is_symlink()} & service, Path(f"/proc/{pid}/cmdline").read_bytes()
