@@ -17,8 +17,7 @@ NEEDED = {
 }
 """What each tier beside the unit tests needs of the distribution; they are pytest markers."""
 
-RESULTS = "test-results.xml"
-TIMES = ("--durations=40", "--durations-min=2", f"--junitxml={RESULTS}")
+TIMES = ("--durations=40", "--durations-min=2", "--junitxml=test-results.xml")
 """What took longest is said at the end of each run, and how long each test took is kept."""
 
 

@@ -4,6 +4,8 @@ import asyncio
 import os
 import stat
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,56 +84,55 @@ async def test_the_server_comes_with_the_first_viewer_and_is_for_nobody_else(age
         assert agent.below(b"x11vnc") == [server]
 
 
-async def test_a_viewer_is_served_however_slow_its_first_word_reaches_the_server(agent: Agent):
-    """A server that tells WebSocket from RFB by the first bytes within 0.1 s may not have to: it hears RFB at once."""
+@asynccontextmanager
+async def another_server(
+    agent: Agent, answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """While somebody watches, the VNC server's socket is one of the test's own."""
     async with agent.websocket("/vnc", subprotocol="binary"):
         path = agent.folder / "vnc" / "socket"
         aside = path.with_name("aside")
-        heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-        async def listening(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            heard.set_result(await reader.readexactly(12))  # before it has said anything
-            writer.write(b"RFB 003.008\n")
-            await writer.drain()
-            await reader.read()
-            writer.close()
-
         path.rename(aside)
         try:
-            async with await asyncio.start_unix_server(listening, path):
+            async with await asyncio.start_unix_server(answer, path):
                 os.chown(path, aside.stat().st_uid, -1)
-                async with agent.websocket("/vnc", subprotocol="binary") as second:
-                    assert await second.recv() == b"RFB 003.008\n"
-                    assert await heard == b"RFB 003.008\n"
+                yield
         finally:
             aside.replace(path)
+
+
+async def test_a_viewer_is_served_however_slow_its_first_word_reaches_the_server(agent: Agent):
+    """A server that tells WebSocket from RFB by the first bytes within 0.1 s may not have to: it hears RFB at once."""
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def listening(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.set_result(await reader.readexactly(12))  # before it has said anything
+        writer.write(b"RFB 003.008\n")
+        await writer.drain()
+        await reader.read()
+        writer.close()
+
+    async with another_server(agent, listening), agent.websocket("/vnc", subprotocol="binary") as second:
+        assert await second.recv() == b"RFB 003.008\n"
+        assert await heard == b"RFB 003.008\n"
 
 
 async def test_a_connection_that_the_server_drops_is_made_again(agent: Agent):
     """As x11vnc 0.9.17 does now and then."""
-    async with agent.websocket("/vnc", subprotocol="binary"):
-        path = agent.folder / "vnc" / "socket"
-        aside = path.with_name("aside")
-        tries: list[int] = []
+    tries: list[int] = []
 
-        async def dropping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            tries.append(1)
-            if len(tries) > 2:
-                assert await reader.readexactly(12) == b"RFB 003.008\n"
-                writer.write(b"RFB 003.008\n")
-                await writer.drain()
-                await reader.read()
-            writer.close()
+    async def dropping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tries.append(1)
+        if len(tries) > 2:
+            assert await reader.readexactly(12) == b"RFB 003.008\n"
+            writer.write(b"RFB 003.008\n")
+            await writer.drain()
+            await reader.read()
+        writer.close()
 
-        path.rename(aside)
-        try:
-            async with await asyncio.start_unix_server(dropping, path):
-                os.chown(path, aside.stat().st_uid, -1)
-                async with agent.websocket("/vnc", subprotocol="binary") as second:
-                    assert await second.recv() == b"RFB 003.008\n"
-                    assert len(tries) == 3
-        finally:
-            aside.replace(path)
+    async with another_server(agent, dropping), agent.websocket("/vnc", subprotocol="binary") as second:
+        assert await second.recv() == b"RFB 003.008\n"
+        assert len(tries) == 3
 
 
 async def test_what_is_no_socket_of_the_sessions_own_is_not_spoken_to(agent: Agent, tmp_path: Path):

@@ -238,7 +238,7 @@ def test_nothing_of_a_user_is_left_where_everybody_may_write(tmp_path: Path) -> 
     assert not [each for folder in mine for each in folder.parent.glob(f"{folder.name}-*")]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes control groups")
+@needs_root
 def test_a_group_is_removed_when_the_kernel_has_let_go_of_its_last_process(tmp_path: Path) -> None:
     """One that had much memory is in no list before it leaves its group; here it is another user's and leaves late."""
     name = f"late-{os.getpid()}"

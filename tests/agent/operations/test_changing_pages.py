@@ -155,7 +155,7 @@ def busy() -> Iterator[None]:
 
 
 async def test_a_navigation_is_not_overtaken_on_a_busy_machine(agent: Agent, site: Inline):
-    """Of the one that overtakes it is told behind the answer: 1 of 4 failed as aborted."""
+    """Chromium tells of the navigation that overtakes after it has answered: one call of four failed as aborted."""
     with busy():
         for _ in range(15):
             assert (await navigate(agent, moving(site, 150))).status_code == 200

@@ -79,8 +79,11 @@ class Sessions:
         `StateNotFound` or `StorageOff`.
         """
         name = new_session_id() if session_id is None else valid_session_id(session_id)
-        most = await self._most()
-        while (live := self._catalog.get(name)) is not None:
+        most: int | None = None
+        while (live := self._catalog.get(name)) is not None or most is None:
+            if live is None:
+                most = await self._most()  # then look again: from the last look to `begin` nobody else has a turn
+                continue
             if live.user_id != caller.user_id:
                 raise SessionTaken
             if live.life.status not in _USABLE:  # its last run is being put away

@@ -228,7 +228,7 @@ class Screen:
             desk.shown = await desk.windows.area() or (0, 0, *SCREEN)
         except X11Error as error:
             raise AgentError(AgentErrorCode.NO_SCREEN, str(error)) from error
-        # Both ports: 0.9.17 listens on [::]:5900, for everybody, whatever is said of IPv6 in other ways.
+        # Both ports: without -rfbportv6 it listens on [::]:5900, which takes IPv4 too, in spite of -noipv6.
         command = [program, "-display", display.name, "-auth", str(self._folder.xauthority)]
         command += ["-unixsock", str(self._folder.vnc_socket), "-rfbport", "0", "-rfbportv6", "0", "-clip", geometry(desk.shown)]
         command += ["-forever", "-shared", "-nopw", "-quiet", "-norc", "-noipv6", "-nolookup", "-cursor", "arrow"]

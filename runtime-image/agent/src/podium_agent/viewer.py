@@ -25,7 +25,7 @@ _SUBPROTOCOLS: Final = (OURS, "binary")
 _PART: Final = 64 << 10
 _AGAIN: Final = 0.05
 GREETING_LIMIT: Final = 10.0
-"""Seconds for the server's first word; 0.3 are usual."""
+"""Seconds for the server's greeting; 0.3 are usual."""
 _SESSION_ENDED, _PROTOCOL_ERROR, _SERVER_LOST = 1000, 1002, 1011
 """Close codes. A viewer that hears the first need not try again."""
 
@@ -35,17 +35,17 @@ async def watch(websocket: WebSocket, screen: Screen, *, on_open: Callable[[], N
     async with screen.opened() as desk:
         try:
             async with asyncio.timeout(GREETING_LIMIT):
-                reader, writer, word = await _greeted(desk)
+                reader, writer, greeting = await _greeted(desk)
         except (OSError, TimeoutError) as error:
             raise AgentError(AgentErrorCode.NO_SCREEN, "the VNC server does not take connections") from error
-        screen.answered()
         offered = websocket.scope["subprotocols"]
         subprotocol = next((name for name in _SUBPROTOCOLS if name in offered), None)
         try:
+            screen.answered()
             await websocket.accept(subprotocol)
             on_open()
             code = await _until_either_ends(
-                _down(websocket, word, reader, screen),
+                _down(websocket, greeting, reader, screen),
                 _up(websocket, writer, desk),
                 *([_copied(websocket, desk)] if subprotocol == OURS else []),
             )
@@ -58,7 +58,7 @@ async def watch(websocket: WebSocket, screen: Screen, *, on_open: Callable[[], N
 
 
 async def _greeted(desk: Desk) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
-    """A connection to the VNC server, and its first word. Raises `OSError` where nobody listens; to be called within a limit.
+    """A connection to the VNC server, and its greeting. Raises `OSError` where nobody listens; to be called within a limit.
 
     x11vnc 0.9.17 drops some of the connections that it accepts: it gives accept(2) a length of its address that is not set, and
     what is no length ends the connection (EINVAL in its log).
@@ -70,8 +70,8 @@ async def _greeted(desk: Desk) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
             # Before it has to wonder: what a server hears first tells it what is spoken.
             writer.write(VERSION)
             with contextlib.suppress(ConnectionError):
-                if word := await reader.read(len(VERSION)):
-                    return reader, writer, word
+                if greeting := await reader.read(len(VERSION)):
+                    return reader, writer, greeting
         except BaseException:  # cancellation: what was opened is not left behind, and it goes on
             writer.close()
             raise
@@ -90,10 +90,10 @@ async def _until_either_ends(*ways: Coroutine[None, None, int]) -> int:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _down(websocket: WebSocket, word: bytes, reader: asyncio.StreamReader, screen: Screen) -> int:
+async def _down(websocket: WebSocket, greeting: bytes, reader: asyncio.StreamReader, screen: Screen) -> int:
     """Pictures. Ends with the server."""
     try:
-        await websocket.send_bytes(word)
+        await websocket.send_bytes(greeting)
         while data := await reader.read(_PART):
             await websocket.send_bytes(data)
     except (OSError, WebSocketDisconnect):

@@ -9,9 +9,9 @@ __all__ = ["descriptors", "keep_descriptors"]
 
 
 def keep_descriptors() -> None:
-    """What is open now beside standard input, output and error is not for children; to be called before there are threads.
+    """No child inherits what is open now, except standard input, output and error. To be called before there are threads.
 
-    Not all event loops close what a child is not given: uvloop leaves copies of its parent's own three, a terminal among them.
+    uvloop does not close a child's inherited descriptors, and makes inheritable copies of those three itself: a terminal, a log.
     """
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2:
